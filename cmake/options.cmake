@@ -1,0 +1,17 @@
+# Every build option, in one place.
+option(KVC_BUILD_TESTS "Build the tests" ON)
+option(KVC_BUILD_BENCHMARKS "Build the programs in benchmarks/" ON)
+option(KVC_WERROR "Treat warnings as errors" OFF)
+option(KVC_SANITIZE "Build with AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
+option(KVC_COVERAGE "Build with coverage counters" OFF)
+option(KVC_FUZZ "Build the fuzz targets (needs clang)" OFF)
+set(KVC_LLAMA_DIR "" CACHE PATH "A built llama.cpp tree (src in DIR/src, build in DIR/build); empty: find_package, else built from the pinned source package")
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()

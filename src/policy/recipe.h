@@ -1,0 +1,47 @@
+// A recipe: one answer for each of the six stages. Written as a preset name, a YAML file, A+B, and overrides.
+#pragma once
+
+#include <memory>   // std::shared_ptr
+#include <optional>
+#include <string>   // std::string
+#include <vector>   // std::vector
+
+#include "policy/budget.h"        // BudgetSettings
+#include "policy/score_policy.h"  // ScorePolicy
+
+namespace kvcompress {
+
+struct Recipe {
+  std::string name = "full";
+  std::string summary;
+  std::string source;                          // paper or code the method is from
+  std::string propagate = "all";
+  std::string score_kind = "none";
+  std::shared_ptr<const ScorePolicy> score;    // null when nothing is scored
+  BudgetSettings budget;
+  std::string store = "f16";
+  std::string schedule = "none";
+  std::string route = "none";
+
+  bool compresses() const { return budget.unit != BudgetSettings::Unit::none; }
+};
+
+// How a recipe is asked for on the command line.
+struct RecipeRequest {
+  std::string recipe;                  // NAME | FILE.yaml | A+B; empty: full, or snapkv when only a budget is given
+  std::vector<std::string> overrides;  // "stage.key=value"
+  std::string budget;                  // "1024", "25%", "64MiB"; empty: as the recipe says
+};
+
+// Throws UsageError: file, line and key of what is wrong, the nearest known name, or the two settings that clash.
+Recipe resolve_recipe(const RecipeRequest& request);
+
+// All presets of this build (embedded copies of recipes/**.yaml), sorted by name.
+std::vector<std::string> preset_names();
+
+// The recipe as YAML, with every parameter spelled out; resolve_recipe of it gives the same recipe.
+std::string to_yaml(const Recipe& recipe);
+// One line for the receipt: "snapkv, 512 tokens a head, 4 sinks, 32 recent, f16".
+std::string describe(const Recipe& recipe);
+
+}  // namespace kvcompress
