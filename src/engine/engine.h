@@ -11,9 +11,11 @@
 #include <string>      // std::string
 #include <vector>      // std::vector
 
-#include "engine/receipt.h"        // Receipt
-#include "engine/sequence.h"       // Sequence
 #include "compute/precision.h"     // Precision
+#include "engine/profile.h"        // Profile
+#include "engine/receipt.h"        // Receipt
+#include "engine/request.h"        // Request, Completion
+#include "engine/sequence.h"       // Sequence
 #include "model/architecture.h"    // ModelConfig
 #include "model/model_file.h"      // ModelFile
 #include "model/vocabulary.h"      // Vocabulary
@@ -30,45 +32,6 @@ struct EngineOptions {
   size_t cache_limit_bytes = 0;  // 0: what the machine has free
 };
 
-struct SamplingOptions {
-  bool greedy = false;
-  double temperature = 0.8;
-  int top_k = 40;
-  double top_p = 0.95;
-  double min_p = 0.05;
-  uint32_t seed = 0;
-};
-
-// A generated token as it streams: `text` is complete UTF-8 and may hold back bytes until a character is whole or a
-// possible stop string is decided.
-struct StreamEvent {
-  int32_t token;
-  std::string text;
-};
-
-struct Request {
-  std::vector<int32_t> prompt;    // read, then compressed
-  std::vector<int32_t> question;  // read after compression (may be empty)
-  Recipe recipe;
-  PrefillMode prefill = PrefillMode::exact;
-  int max_tokens = 256;
-  SamplingOptions sampling;
-  std::vector<std::string> stop;
-  bool ignore_end = false;  // go on after the model's end-of-generation token (benchmarks)
-  std::function<void(const StreamEvent&)> on_token;
-  // Called when the prompt has been read and compressed.
-  std::function<void(const Sequence&)> on_prompt;
-  // Called after every chunk with the prompt tokens read so far.
-  std::function<void(int64_t done, int64_t total)> on_progress;
-};
-
-struct Completion {
-  std::string text;
-  std::vector<int32_t> tokens;
-  Receipt receipt;
-};
-
-using RequestId = int;
 // logits: [vocabulary] after the token at `index` of the call's tokens.
 using LogitsCallback = std::function<void(int index, std::span<const float> logits)>;
 
@@ -110,22 +73,17 @@ class Engine {
   // One token for each of several sequences on the decode path; logits: [sequences][vocabulary].
   void decode(std::span<Sequence* const> sequences, std::span<const int32_t> tokens, float* logits);
   CacheReceipt cache_receipt(const Sequence& sequence) const;
+  // The most bytes a sequence will hold under a recipe: `prompt` tokens read, `generated` written (engine/plan.h).
+  size_t planned_bytes(const Recipe& recipe, PrefillMode prefill, int64_t prompt, int64_t generated) const;
+  size_t planned_bytes_full(int64_t tokens) const;  // f16, nothing evicted
   // Original positions of the slots kept: [layer][kv head][...].
   std::vector<std::vector<std::vector<int32_t>>> kept_positions(const Sequence& sequence) const;
-  // Seconds and floating point operations or bytes spent since the last call, by part, for benchmarks.
-  struct Profile {
-    double dense_s = 0, attention_s = 0, compress_s = 0, other_s = 0;
-    double dense_flop = 0, attention_flop = 0, attention_bytes = 0;
-  };
+  // Time and work since the last call, by part, for benchmarks.
   Profile take_profile();
 
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
-
-// Bytes a request of that many tokens will hold at most under a recipe, before it runs.
-size_t planned_bytes(const Engine& engine, const Recipe& recipe, PrefillMode prefill, int64_t prompt_tokens,
-                     int64_t new_tokens);
 
 }  // namespace kvcompress

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <cstdint>  // int32_t
-#include <memory>   // std::shared_ptr
 #include <vector>   // std::vector
 
 #include "cache/sequence_cache.h"  // SequenceCache
+#include "engine/query_window.h"   // QueryWindow
 #include "policy/recipe.h"         // Recipe
 
 namespace kvcompress {
@@ -22,19 +22,11 @@ enum class Phase {
 // the budget plus one chunk; chunk j attends to the compressed past.
 enum class PrefillMode { exact, bounded };
 
-// The last rotated queries of every layer with the log-sum-exp that attention saw, for window scores.
-struct QueryWindow {
-  int capacity = 0;                 // queries kept; 0: none
-  int filled = 0;                   // queries held, oldest first
-  std::vector<int32_t> positions;   // [capacity]
-  std::vector<float> queries;       // [layers][capacity][query_heads * head_dim]
-  std::vector<float> log_sum_exp;   // [layers][kv_heads][capacity][group]
-};
 
 struct Sequence {
   Sequence(PagePool* pool, int layers, int kv_heads, std::vector<int32_t> sliding_window, Recipe recipe,
            PrefillMode prefill);
-  Sequence fork() const;
+  Sequence fork() const;  // shares pages until either side writes to them
 
   Recipe recipe;
   PrefillMode prefill;
@@ -42,8 +34,15 @@ struct Sequence {
   QueryWindow window;
   Phase phase = Phase::first_chunk;
   bool compressed = false;       // the prompt's end has been compressed
-  std::vector<int32_t> budgets;  // [layers][kv_heads] as planned at the prompt's end; empty before
-  double compress_ms = 0;        // time spent in scoring, selecting and evicting so far
+  int64_t prompt_total = 0;      // tokens of the prompt being read, for budgets given as a share
+  std::vector<int32_t> budgets;  // [layers][kv_heads] as last planned; empty before
+  // [layers][kv_heads][live slots]: scores of policies whose score of a slot never changes, kept while a budget is
+  // held during decode; empty otherwise.
+  std::vector<std::vector<float>> slot_scores;
+  double compress_s = 0;  // spent in scoring, selecting and evicting so far
+
+ private:
+  Sequence(const Sequence& other, SequenceCache forked);
 };
 
 }  // namespace kvcompress

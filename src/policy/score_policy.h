@@ -34,6 +34,9 @@ class ScorePolicy {
   virtual ~ScorePolicy() = default;
   virtual void visit(ParameterVisitor&) {}
   virtual ScoreNeeds needs() const { return {}; }
+  // Whether a slot's score depends on that slot alone and never changes, so that a held budget can keep scores between
+  // steps instead of computing them again.
+  virtual bool per_slot() const { return false; }
   virtual void score(const ScoreInput& input, std::span<float> out) const = 0;  // out: [slots]
 };
 

@@ -1,0 +1,283 @@
+#include "engine/engine.h"
+
+#include <fmt/format.h>
+#include <kvcompress/error.h>
+
+#include <algorithm>  // std::min
+#include <numeric>    // std::iota
+#include <utility>    // std::move
+
+#include "base/memory.h"         // available_memory
+#include "compute/isa.h"         // active_isa
+#include "engine/compressor.h"   // Compressor
+#include "engine/forward.h"      // Forward
+#include "engine/plan.h"         // planned_bytes
+#include "engine/scheduler.h"    // Scheduler
+
+namespace kvcompress {
+
+namespace {
+
+int checked_context(const ModelConfig& config, const EngineOptions& options) {
+  if (options.context == 0) return config.context_length;
+  if (options.context < 0 || (options.context > config.context_length && !options.rope_extend)) {
+    throw UsageError(fmt::format(
+        "[context] expected 1 to {} tokens (what the model was trained for), got {}; allow more with --rope-extend",
+        config.context_length, options.context));
+  }
+  return options.context;
+}
+
+EngineOptions checked(EngineOptions options) {
+  if (options.threads < 1) {
+    throw UsageError(fmt::format("[threads] expected 1 or more, got {}", options.threads));
+  }
+  if (options.chunk < 1 || options.chunk > 65536) {
+    throw UsageError(fmt::format("[chunk] expected 1 to 65536 tokens, got {}", options.chunk));
+  }
+  return options;
+}
+
+PoolOptions pool_options(const EngineOptions& options) {
+  PoolOptions pool;
+  pool.limit_bytes = options.cache_limit_bytes > 0 ? options.cache_limit_bytes : available_memory();
+  return pool;
+}
+
+}  // namespace
+
+struct Engine::Impl {
+  EngineOptions options;
+  ModelFile file;
+  Vocabulary vocabulary;
+  ThreadPool threads;
+  Linear linear;
+  std::unique_ptr<Architecture> model;
+  const ModelConfig& config;
+  int context;
+  PagePool pages;
+  Forward forward;
+  Compressor compressor;
+  Scheduler scheduler;
+  std::atomic<bool> stop{false};
+  std::vector<float> logits;
+
+  Impl(const std::string& path, EngineOptions wanted)
+      : options(checked(wanted)),
+        file(path),
+        vocabulary(path),
+        threads(options.threads),
+        linear(threads, options.precision),
+        model(make_architecture(file, linear, threads)),
+        config(model->config()),
+        context(checked_context(config, options)),
+        pages(make_f16_form(config.head_dim), pool_options(options)),
+        forward(*model, threads, options.precision),
+        compressor(config, pages, threads),
+        scheduler(forward, compressor, pages, options.chunk, config.vocabulary) {}
+
+  void check_recipe(const Recipe& recipe) const {
+    if (recipe.budget.unit == BudgetSettings::Unit::tokens && recipe.budget.tokens > context) {
+      throw UsageError(fmt::format("[budget] expected at most the context of {} tokens, got {}; give a smaller budget",
+                                   context, recipe.budget.tokens));
+    }
+  }
+
+  void check_room(const Recipe& recipe, PrefillMode prefill, int64_t prompt, int64_t generated) const {
+    const size_t planned = kvcompress::planned_bytes(config, pages, recipe, prefill, options.chunk, prompt, generated);
+    const size_t held = pages.usage().bytes;
+    if (held + planned <= pages.options().limit_bytes) return;
+    throw CapacityError(fmt::format(
+        "[memory] expected at most {} bytes of cache, got a plan for {} ({} of them held already); give a smaller "
+        "budget, a shorter prompt or --prefill bounded",
+        pages.options().limit_bytes, held + planned, held));
+  }
+
+  void check_tokens(std::span<const int32_t> tokens) const {
+    for (const int32_t token : tokens) {
+      if (token >= 0 && token < config.vocabulary) continue;
+      throw UsageError(fmt::format("[tokens] expected ids from 0 to {}, got {}", config.vocabulary - 1, token));
+    }
+  }
+
+  void check(const Request& request) const {
+    if (request.prompt.empty()) throw UsageError("[prompt] expected at least one token, got none; give -f or -p");
+    const auto length = static_cast<int64_t>(request.prompt.size() + request.question.size());
+    if (length > context) {
+      throw UsageError(fmt::format(
+          "[prompt] expected at most the context of {} tokens, got {}; shorten it, or raise -c with --rope-extend",
+          context, length));
+    }
+    check_tokens(request.prompt);
+    check_tokens(request.question);
+    check_recipe(request.recipe);
+    check_room(request.recipe, request.prefill, length, std::min<int64_t>(request.max_tokens, context - length));
+  }
+
+  std::unique_ptr<Sequence> open(Recipe recipe, PrefillMode prefill) {
+    check_recipe(recipe);
+    auto sequence = std::make_unique<Sequence>(&pages, config.layers, config.kv_heads, config.sliding_window,
+                                               std::move(recipe), prefill);
+    const int window = sequence->recipe.score ? sequence->recipe.score->needs().attention_window : 0;
+    if (sequence->recipe.compresses() && window > 0) {
+      sequence->window = QueryWindow(window, config.layers, config.kv_heads, config.query_heads / config.kv_heads,
+                                     config.head_dim);
+    }
+    return sequence;
+  }
+
+  void read_chunk(Sequence& sequence, std::span<const int32_t> tokens, bool last, int first,
+                  const LogitsCallback& on_logits) {
+    const Segment segment{&sequence, tokens};
+    forward.run({&segment, 1}, {}, stop);
+    if (on_logits) {
+      const auto vocabulary_size = static_cast<size_t>(config.vocabulary);
+      std::vector<int> rows(tokens.size());
+      std::iota(rows.begin(), rows.end(), 0);
+      logits.resize(rows.size() * vocabulary_size);
+      forward.logits(rows, logits.data());
+      for (const int row : rows) {
+        on_logits(first + row, {logits.data() + static_cast<size_t>(row) * vocabulary_size, vocabulary_size});
+      }
+    }
+    compressor.after_chunk(sequence, last);
+    sequence.phase = last ? Phase::extend : Phase::middle_chunk;
+  }
+};
+
+Engine::Engine(const std::string& model_path, EngineOptions options)
+    : impl_(std::make_unique<Impl>(model_path, options)) {}
+Engine::~Engine() = default;
+
+const ModelConfig& Engine::config() const { return impl_->config; }
+const ModelFile& Engine::file() const { return impl_->file; }
+const Vocabulary& Engine::vocabulary() const { return impl_->vocabulary; }
+const EngineOptions& Engine::options() const { return impl_->options; }
+int Engine::context() const { return impl_->context; }
+ThreadPool& Engine::threads() { return impl_->threads; }
+PagePool& Engine::pool() { return impl_->pages; }
+std::atomic<bool>& Engine::stop_flag() { return impl_->stop; }
+
+std::string Engine::describe() const {
+  return fmt::format("{} threads, {}; {}", impl_->threads.size(), name(active_isa()), impl_->linear.describe());
+}
+
+RequestId Engine::submit(Request request) {
+  impl_->check(request);
+  std::unique_ptr<Sequence> sequence = impl_->open(request.recipe, request.prefill);
+  return impl_->scheduler.add(
+      std::make_unique<ActiveRequest>(std::move(request), std::move(sequence), impl_->vocabulary, impl_->context));
+}
+
+bool Engine::step() { return impl_->scheduler.step(impl_->stop); }
+
+bool Engine::finished(RequestId id) const {
+  return impl_->scheduler.at(id).state() == ActiveRequest::State::finished;
+}
+
+Completion Engine::take(RequestId id) {
+  ActiveRequest& request = impl_->scheduler.at(id);
+  CacheReceipt counted = cache_receipt(request.sequence());
+  counted.bytes_prompt = request.receipt().cache.bytes_prompt;
+  counted.bytes_peak = std::max(request.receipt().cache.bytes_peak, counted.bytes);
+  request.receipt().cache = std::move(counted);
+  Completion completion = request.take();
+  impl_->scheduler.remove(id);
+  return completion;
+}
+
+void Engine::cancel(RequestId id) { impl_->scheduler.at(id).cancel(); }
+
+Completion Engine::run(Request request) {
+  const RequestId id = submit(std::move(request));
+  while (!finished(id)) step();
+  return take(id);
+}
+
+void Engine::follow_up(RequestId previous, std::vector<int32_t> tokens, int max_tokens) {
+  ActiveRequest& request = impl_->scheduler.at(previous);
+  if (request.state() != ActiveRequest::State::finished) {
+    throw UsageError(fmt::format("[engine] expected request {} to be finished before a following turn", previous));
+  }
+  impl_->check_tokens(tokens);
+  const int64_t seen = request.sequence().cache.next_position;
+  const int64_t length = seen + static_cast<int64_t>(tokens.size()) + 1;
+  if (length > impl_->context) {
+    throw UsageError(fmt::format(
+        "[prompt] expected the conversation to fit the context of {} tokens, got {}; start a new one",
+        impl_->context, length));
+  }
+  request.follow_up(std::move(tokens), max_tokens);
+}
+
+std::unique_ptr<Sequence> Engine::open(Recipe recipe, PrefillMode prefill) {
+  return impl_->open(std::move(recipe), prefill);
+}
+
+void Engine::read(Sequence& sequence, std::span<const int32_t> tokens, bool last, const LogitsCallback& on_logits) {
+  impl_->check_tokens(tokens);
+  sequence.prompt_total = std::max(sequence.prompt_total,
+                                   static_cast<int64_t>(sequence.cache.next_position) + static_cast<int64_t>(tokens.size()));
+  const auto chunk = static_cast<size_t>(impl_->options.chunk);
+  for (size_t first = 0; first < tokens.size(); first += chunk) {
+    const std::span<const int32_t> part = tokens.subspan(first, std::min(chunk, tokens.size() - first));
+    const bool ends = last && first + part.size() == tokens.size();
+    impl_->read_chunk(sequence, part, ends, static_cast<int>(first), on_logits);
+  }
+}
+
+void Engine::decode(std::span<Sequence* const> sequences, std::span<const int32_t> tokens, float* logits) {
+  impl_->check_tokens(tokens);
+  std::vector<Segment> segments;
+  std::vector<int> rows(sequences.size());
+  std::iota(rows.begin(), rows.end(), 0);
+  for (size_t i = 0; i < sequences.size(); ++i) {
+    sequences[i]->phase = Phase::decode;
+    segments.push_back({sequences[i], tokens.subspan(i, 1)});
+  }
+  impl_->forward.run({}, segments, impl_->stop);
+  impl_->forward.logits(rows, logits);
+  for (Sequence* sequence : sequences) impl_->compressor.after_decode(*sequence);
+}
+
+CacheReceipt Engine::cache_receipt(const Sequence& sequence) const {
+  CacheReceipt receipt;
+  receipt.bytes = sequence.cache.bytes();
+  receipt.bytes_full = sequence.cache.bytes_full(impl_->config.head_dim);
+  receipt.bytes_peak = impl_->pages.usage().peak_bytes;
+  receipt.tokens_seen = sequence.cache.next_position;
+  receipt.kept.resize(static_cast<size_t>(impl_->config.layers));
+  for (int layer = 0; layer < impl_->config.layers; ++layer) {
+    for (int head = 0; head < impl_->config.kv_heads; ++head) {
+      receipt.kept[static_cast<size_t>(layer)].push_back(sequence.cache.head(layer, head).length());
+    }
+  }
+  return receipt;
+}
+
+size_t Engine::planned_bytes(const Recipe& recipe, PrefillMode prefill, int64_t prompt, int64_t generated) const {
+  return kvcompress::planned_bytes(impl_->config, impl_->pages, recipe, prefill, impl_->options.chunk, prompt,
+                                   generated);
+}
+
+size_t Engine::planned_bytes_full(int64_t tokens) const {
+  return static_cast<size_t>(tokens) * 4 * static_cast<size_t>(impl_->config.head_dim) *
+         static_cast<size_t>(impl_->config.kv_heads) * static_cast<size_t>(impl_->config.layers);
+}
+
+std::vector<std::vector<std::vector<int32_t>>> Engine::kept_positions(const Sequence& sequence) const {
+  std::vector<std::vector<std::vector<int32_t>>> kept(static_cast<size_t>(impl_->config.layers));
+  for (int layer = 0; layer < impl_->config.layers; ++layer) {
+    for (int head = 0; head < impl_->config.kv_heads; ++head) {
+      const HeadSlots& slots = sequence.cache.head(layer, head);
+      std::vector<int32_t> positions(static_cast<size_t>(slots.length()));
+      slots.positions(positions);
+      kept[static_cast<size_t>(layer)].push_back(std::move(positions));
+    }
+  }
+  return kept;
+}
+
+Profile Engine::take_profile() { return impl_->forward.take_profile(); }
+
+}  // namespace kvcompress
