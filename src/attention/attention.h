@@ -1,6 +1,6 @@
-// Attention over ragged paged caches: prefill over a chunk, decode, and score capture. Each operation is declared here
-// once, checked and dispatched once (attention.cc), and has kernels per instruction set beside a plain scalar twin.
-// Keys are rotated already; queries come rotated and unscaled. All sums are float32.
+// Attention over ragged paged caches: prefill over a chunk, decode, and score capture. Each operation is
+// declared here once, checked and dispatched once (attention.cc), and has kernels per instruction set beside
+// a plain scalar twin. Keys are rotated already; queries come rotated and unscaled. All sums are float32.
 #pragma once
 
 #include <cstdint>  // int32_t
@@ -43,21 +43,22 @@ struct PrefillTask {
 };
 
 // Attention weights that rows of queries give to each slot, summed over the rows:
-//   sums[g][slot] = sum over rows of exp(scale * q.k + bias - log_sum_exp[row][g]), 0 where the mask hides the slot.
-// With the last W queries of a prompt these are SnapKV's window sums (arXiv:2404.14469, section 4); with all queries
-// H2O's column sums (arXiv:2306.14048). Computed in float32.
+//   sums[g][slot] = sum over rows of exp(scale * q.k + bias - log_sum_exp[row][g]), 0 where the mask hides
+//   the slot.
+// With the last W queries of a prompt these are SnapKV's window sums (arXiv:2404.14469, section 4); with all
+// queries H2O's column sums (arXiv:2306.14048). Computed in float32.
 struct CaptureTask {
   std::span<const PageView> pages;
-  const float* queries;        // query i, head g at queries[i * query_stride + g * head_dim]
+  const float* queries;  // query i, head g at queries[i * query_stride + g * head_dim]
   int64_t query_stride;
-  const float* log_sum_exp;    // [n_queries][group], as attention wrote it
-  const int32_t* positions;    // [n_queries]
+  const float* log_sum_exp;  // [n_queries][group], as attention wrote it
+  const int32_t* positions;  // [n_queries]
   int n_queries;
-  float* sums;                 // [group][pages.size() * kPageSlots], by physical slot; overwritten
+  float* sums;  // [group][pages.size() * kPageSlots], by physical slot; overwritten
 };
 
-// Splits all tasks by page range over the threads, so that one long sequence fills them all; the partial results are
-// merged by their log-sum-exp.
+// Splits all tasks by page range over the threads, so that one long sequence fills them all; the partial
+// results are merged by their log-sum-exp.
 void attend_decode(std::span<const DecodeTask> tasks, const AttentionShape& shape, ThreadPool& pool);
 
 // Blocked matrix products: BF16 dot products with Precision::fast, float32 with exact.
@@ -66,7 +67,8 @@ void attend_prefill(std::span<const PrefillTask> tasks, const AttentionShape& sh
 
 void capture_scores(std::span<const CaptureTask> tasks, const AttentionShape& shape, ThreadPool& pool);
 
-// Euclidean norms of the stored keys by physical slot, [pages.size() * kPageSlots]; slots without a token get 0.
+// Euclidean norms of the stored keys by physical slot, [pages.size() * kPageSlots]; slots without a token get
+// 0.
 void key_norms(std::span<const PageView> pages, int head_dim, float* norms);
 
 }  // namespace kvcompress

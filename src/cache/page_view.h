@@ -1,4 +1,5 @@
-// What attention sees of a page: one struct, kept up to date by the cache, valid until the cache next changes.
+// What attention sees of a page: one struct, kept up to date by the cache, valid until the cache next
+// changes.
 #pragma once
 
 #include <climits>  // INT32_MAX
@@ -14,13 +15,13 @@ namespace kvcompress {
 inline constexpr int32_t kNoToken = INT32_MAX;
 
 struct PageView {
-  const std::byte* payload;    // in the layout of `form`
-  const int32_t* positions;    // [kPageSlots] ascending over the live slots; kNoToken where there is no token
-  const float* bias;           // [kPageSlots] added to the scaled logits, or nullptr for none
-  int32_t first_position;      // of the live slots; kNoToken when there is none
-  int32_t last_position;       // of the live slots; -1 when there is none
-  uint8_t used;                // slots [0, used) were written; the rest are unwritten
-  uint8_t live;                // slots that hold a token; live == used means no holes
+  const std::byte* payload;  // in the layout of `form`, 64-byte aligned
+  const int32_t* positions;  // [kPageSlots] ascending over the live slots; kNoToken where there is no token
+  const float* bias;  // [kPageSlots] added to the scaled logits (finite, also in holes), or nullptr for none
+  int32_t first_position;  // of the live slots; kNoToken when there is none
+  int32_t last_position;   // of the live slots; -1 when there is none
+  uint8_t used;  // tokens lie in slots [0, used); every slot's numbers are finite, with a token or not
+  uint8_t live;  // slots that hold a token; live == used means no holes
   FormId form;
 };
 

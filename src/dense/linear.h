@@ -4,6 +4,7 @@
 
 #include <cstddef>  // std::byte
 #include <cstdint>  // int64_t
+#include <memory>   // std::unique_ptr
 #include <span>     // std::span
 #include <string>   // std::string
 
@@ -54,7 +55,7 @@ class Linear {
   struct Scratch;
   ThreadPool& pool_;
   Precision precision_;
-  Scratch* scratch_;
+  std::unique_ptr<Scratch> scratch_;
 };
 
 // Row `row` of a weight as float32 [columns] (token embeddings, norms).

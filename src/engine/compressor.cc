@@ -11,10 +11,15 @@ namespace kvcompress {
 
 namespace {
 
-bool over_budget(const Sequence& sequence, int layer, int head) {
-  const int length = sequence.cache.head(layer, head).length();
+// Slots that a head keeps under the planned budgets.
+int64_t slots_kept(const Sequence& sequence, int layer, int head) {
   const auto index = static_cast<size_t>(layer) * sequence.cache.kv_heads() + head;
-  return length > sequence.budgets[index] && length > sequence.recipe.budget.trigger;
+  return slots_to_keep(sequence.recipe.budget, layer, sequence.cache.sliding_window(layer), sequence.budgets[index],
+                       sequence.cache.head(layer, head).length());
+}
+
+bool over_budget(const Sequence& sequence, int layer, int head) {
+  return sequence.cache.head(layer, head).length() > slots_kept(sequence, layer, head);
 }
 
 bool any_over_budget(const Sequence& sequence, int layer) {
@@ -166,7 +171,7 @@ void Compressor::compress_head(Sequence& sequence, int layer, int head, const Wi
   SelectionInput selection;
   selection.scores = scores;
   selection.pinned = pinned;
-  selection.budget = sequence.budgets[index];
+  selection.budget = slots_kept(sequence, layer, head);
   selection.sinks = sequence.recipe.budget.sinks;
   selection.recent = sequence.recipe.budget.recent;
   slots.keep(select_slots(selection), /*compact=*/true);
@@ -215,7 +220,7 @@ void Compressor::evict_lowest(Sequence& sequence, int layer, int head) const {
   const BudgetSettings& budget = sequence.recipe.budget;
   std::vector<float>& scores = sequence.slot_scores[index];
   const int length = slots.length();
-  if (length > sequence.budgets[index] + 1) return compress_head(sequence, layer, head, {});
+  if (length > slots_kept(sequence, layer, head) + 1) return compress_head(sequence, layer, head, {});
 
   if (static_cast<int>(scores.size()) != length - 1) {
     scores = scores_of(sequence, layer, head, config_, {});

@@ -1,5 +1,5 @@
-// A model as segments: embed, then per layer pre(l) -> ATTEND(l) -> post(l), then head. An architecture is one file
-// (src/model/architectures/NAME.cc) and knows nothing of caches, sequences or threads.
+// A model as segments: embed, then per layer pre(l) -> ATTEND(l) -> post(l), then head. An architecture is
+// one file (src/model/architectures/NAME.cc) and knows nothing of caches, sequences or threads.
 #pragma once
 
 #include <cstdint>  // int32_t
@@ -17,9 +17,10 @@ struct ModelConfig {
   std::string architecture;
   int layers = 0, hidden = 0, vocabulary = 0;
   int query_heads = 0, kv_heads = 0, head_dim = 0;
-  int context_length = 0;               // positions the model was trained for
-  float attention_scale = 0;            // multiplies q.k
-  std::vector<int32_t> sliding_window;  // [layers] 0: the whole past; w: a token sees itself and the w - 1 before it
+  int context_length = 0;     // positions the model was trained for
+  float attention_scale = 0;  // multiplies q.k
+  // [layers] 0: the whole past; w: a token sees itself and the w - 1 before it
+  std::vector<int32_t> sliding_window;
   int64_t parameters = 0;
   size_t weight_bytes = 0;
 };
@@ -46,15 +47,16 @@ class Architecture {
   // Residual stream x: [rows][hidden].
   virtual void embed(const Rows& rows, float* x) = 0;
   virtual void pre(int layer, const Rows& rows, const float* x, const Qkv& out) = 0;
-  // attended: [rows][query_heads * head_dim]. Output projection, residuals and feed-forward; a mixture of experts
-  // goes here. x is updated in place.
+  // attended: [rows][query_heads * head_dim]. Output projection, residuals and feed-forward; a mixture of
+  // experts goes here. x is updated in place.
   virtual void post(int layer, const Rows& rows, const float* attended, float* x) = 0;
   // logits: [rows][vocabulary] for the given rows of the residual stream.
   virtual void head(const Rows& rows, const float* x, float* logits) = 0;
 };
 
-// Builds the architecture that `file` names (general.architecture). Throws InputError for one that is not known (all
-// known ones named), and for a missing or misshapen tensor or key (its name, what was expected, what was found).
+// Builds the architecture that `file` names (general.architecture). Throws InputError for one that is not
+// known (all known ones named), and for a missing or misshapen tensor or key (its name, what was expected,
+// what was found).
 std::unique_ptr<Architecture> make_architecture(const ModelFile& file, Linear& linear, ThreadPool& pool);
 
 // Names of the architectures in this build, sorted.

@@ -1,10 +1,10 @@
 // A recipe: one answer for each of the six stages. Written as a preset name, a YAML file, A+B, and overrides.
 #pragma once
 
-#include <memory>   // std::shared_ptr
-#include <optional>
-#include <string>   // std::string
-#include <vector>   // std::vector
+#include <memory>       // std::shared_ptr
+#include <string>       // std::string
+#include <string_view>  // std::string_view
+#include <vector>       // std::vector
 
 #include "policy/budget.h"        // BudgetSettings
 #include "policy/score_policy.h"  // ScorePolicy
@@ -14,10 +14,10 @@ namespace kvcompress {
 struct Recipe {
   std::string name = "full";
   std::string summary;
-  std::string source;                          // paper or code the method is from
+  std::string source;  // paper or code the method is from
   std::string propagate = "all";
   std::string score_kind = "none";
-  std::shared_ptr<const ScorePolicy> score;    // null when nothing is scored
+  std::shared_ptr<const ScorePolicy> score;  // null when nothing is scored
   BudgetSettings budget;
   std::string store = "f16";
   std::string schedule = "none";
@@ -28,18 +28,21 @@ struct Recipe {
 
 // How a recipe is asked for on the command line.
 struct RecipeRequest {
-  std::string recipe;                  // NAME | FILE.yaml | A+B; empty: full, or snapkv when only a budget is given
+  std::string recipe;  // NAME | FILE.yaml | A+B; empty: full, or snapkv when only a budget is given
   std::vector<std::string> overrides;  // "stage.key=value"
   std::string budget;                  // "1024", "25%", "64MiB"; empty: as the recipe says
 };
 
-// Throws UsageError: file, line and key of what is wrong, the nearest known name, or the two settings that clash.
+// Throws UsageError: file, line and key of what is wrong, the nearest known name, or the two settings that
+// clash; IoError for a file that cannot be read.
 Recipe resolve_recipe(const RecipeRequest& request);
+// The same for one YAML text; `origin` names it in errors. Safe for bytes from anywhere.
+Recipe parse_recipe(std::string_view yaml, const std::string& origin);
 
 // All presets of this build (embedded copies of recipes/**.yaml), sorted by name.
 std::vector<std::string> preset_names();
 
-// The recipe as YAML, with every parameter spelled out; resolve_recipe of it gives the same recipe.
+// The recipe as YAML, with every parameter spelled out; parse_recipe of it gives the same recipe.
 std::string to_yaml(const Recipe& recipe);
 // One line for the receipt: "snapkv, 512 tokens a head, 4 sinks, 32 recent, f16".
 std::string describe(const Recipe& recipe);

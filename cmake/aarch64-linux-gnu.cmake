@@ -1,0 +1,12 @@
+# Toolchain: Debian's cross compiler for 64-bit ARM; programs run under qemu-user where it is installed.
+set(CMAKE_SYSTEM_NAME Linux)
+set(CMAKE_SYSTEM_PROCESSOR aarch64)
+set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)
+set(CMAKE_CXX_COMPILER aarch64-linux-gnu-g++)
+set(CMAKE_FIND_ROOT_PATH /usr/aarch64-linux-gnu)
+set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
+set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
+find_program(KVC_QEMU qemu-aarch64)
+if(KVC_QEMU)
+  set(CMAKE_CROSSCOMPILING_EMULATOR ${KVC_QEMU} -L /usr/aarch64-linux-gnu)
+endif()

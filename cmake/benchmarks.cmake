@@ -1,0 +1,11 @@
+# Each benchmarks/NAME.cc is a program of its own, build folder/benchmarks/NAME, linked with all rungs.
+file(GLOB _benchmarks CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/benchmarks/*.cc)
+if(_benchmarks)
+  find_package(benchmark 1.7 REQUIRED)
+endif()
+foreach(_source IN LISTS _benchmarks)
+  get_filename_component(_name ${_source} NAME_WE)
+  add_executable(${_name} ${_source})
+  target_link_libraries(${_name} PRIVATE ${KVC_RUNGS} benchmark::benchmark)
+  set_target_properties(${_name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/benchmarks)
+endforeach()

@@ -1,0 +1,16 @@
+# For kernels cross-compiled to another machine: the header-only forms of the libraries, from this machine's packages.
+# They are reached through links in the build folder, because /usr/include itself would hide the target's own headers.
+set(_headers ${PROJECT_BINARY_DIR}/cross_headers)
+file(MAKE_DIRECTORY ${_headers})
+foreach(_name fmt spdlog nlohmann yaml-cpp)
+  if(NOT EXISTS /usr/include/${_name})
+    message(FATAL_ERROR "expected headers in /usr/include/${_name}; run scripts/install-deps.sh check")
+  endif()
+  file(CREATE_LINK /usr/include/${_name} ${_headers}/${_name} SYMBOLIC)
+endforeach()
+foreach(_target fmt::fmt spdlog::spdlog nlohmann_json::nlohmann_json yaml-cpp CLI11::CLI11)
+  add_library(${_target} INTERFACE IMPORTED GLOBAL)
+  target_include_directories(${_target} SYSTEM INTERFACE ${_headers})
+endforeach()
+target_compile_definitions(fmt::fmt INTERFACE FMT_HEADER_ONLY)
+target_compile_definitions(spdlog::spdlog INTERFACE SPDLOG_FMT_EXTERNAL FMT_HEADER_ONLY)

@@ -1,0 +1,50 @@
+#include "cli/cost.h"
+
+#include <algorithm>  // std::min
+
+#include "policy/budget.h"  // plan_budget
+
+namespace kvcompress {
+namespace {
+
+// Slots of one head of each layer and head after a prompt, [layers][kv_heads].
+std::vector<int64_t> slots_after(Engine& engine, const Recipe& recipe, int64_t tokens) {
+  const ModelConfig& config = engine.config();
+  const auto heads = static_cast<size_t>(config.kv_heads);
+  std::vector<int64_t> slots(static_cast<size_t>(config.layers) * heads, tokens);
+  if (recipe.compresses()) {
+    BudgetInput input;
+    input.layers = config.layers;
+    input.kv_heads = config.kv_heads;
+    input.tokens_seen = tokens;
+    input.page_bytes = engine.pool().page_bytes();
+    input.page_slots = kPageSlots;
+    input.sliding_window = config.sliding_window;
+    const std::vector<int32_t> budgets = plan_budget(recipe.budget, input);
+    for (size_t i = 0; i < slots.size(); i++) {
+      // A head is left alone until it holds more than the trigger.
+      if (tokens > recipe.budget.trigger) slots[i] = std::min<int64_t>(tokens, budgets[i]);
+    }
+  }
+  for (size_t i = 0; i < slots.size(); i++) {
+    const int32_t window = config.sliding_window[i / heads];
+    if (window > 0) slots[i] = std::min<int64_t>(slots[i], window);
+  }
+  return slots;
+}
+
+}  // namespace
+
+CacheCost cache_cost(Engine& engine, const Recipe& recipe, PrefillMode prefill, int64_t tokens) {
+  CacheCost cost;
+  cost.context = tokens;
+  cost.bytes_per_token_f16 = engine.planned_bytes_full(1);
+  cost.bytes_full = engine.planned_bytes_full(tokens);
+  for (const int64_t slots : slots_after(engine, recipe, tokens)) {
+    cost.bytes_recipe += static_cast<size_t>((slots + kPageSlots - 1) / kPageSlots) * engine.pool().page_bytes();
+  }
+  cost.bytes_peak = engine.planned_bytes(recipe, prefill, tokens, /*generated=*/0);
+  return cost;
+}
+
+}  // namespace kvcompress

@@ -1,0 +1,52 @@
+// Sixteen float lanes and the few operations the kernels are written in, for whichever instruction set the
+// including file is compiled for. Only files named *.isa.cc may include this: they are compiled once per
+// instruction set, with KVC_ISA naming both the set and the namespace (cmake/rungs.cmake).
+//
+// Everything here is forced inline. A function that the compiler emitted out of line from such a file could
+// be merged with its twin from a file built for an older processor, and crash there; for the same reason
+// these files use no containers or algorithms of the standard library.
+//
+// What each header gives, the whole interface:
+//   F32x16, Mask16            a vector of 16 floats; one flag per lane
+//   kVectorRegisters          how many F32x16 the register file holds
+//   zero broadcast load store load_f16 store_f16
+//   add sub mul fma max       fma(a, b, c) = a * b + c
+//   reduce_add reduce_max any_greater(a, b)
+//   in_range(p, first, last)  lanes whose int32 p[i] has first <= p[i] <= last
+//   select(mask, a, b)        a where the mask is set, else b
+//   exp2 exp exp2_coarse      -inf gives 0; relative error below 2e-7, 2e-6 and 1e-4
+// and, where KVC_HAS_BF16_DOT is 1:
+//   Bf16Pairs                 16 lanes of two bfloat16 each
+//   dot(pairs, pairs, sum)    sum + a.x * b.x + a.y * b.y for each lane, accumulated in float32
+//   load_pairs broadcast_pair store_pairs(even, odd) store_bf16 store_bf16_2(first, second)
+#pragma once
+
+#include <cstdint>  // int32_t, uint16_t
+
+#define KVC_INLINE static inline __attribute__((always_inline))
+
+#if defined(KVC_ISA_IS_avx512_bf16)
+#include "compute/simd/simd_avx512.h"
+#include "compute/simd/simd_avx512_bf16.h"
+#define KVC_HAS_BF16_DOT 1
+#elif defined(KVC_ISA_IS_avx512)
+#include "compute/simd/simd_avx512.h"
+#define KVC_HAS_BF16_DOT 0
+#elif defined(KVC_ISA_IS_avx2)
+#include "compute/simd/simd_avx2.h"
+#define KVC_HAS_BF16_DOT 0
+#elif defined(KVC_ISA_IS_neon)
+#include "compute/simd/simd_neon.h"
+#define KVC_HAS_BF16_DOT 0
+#else
+#error "simd.h is for *.isa.cc files, which cmake/rungs.cmake compiles per instruction set"
+#endif
+
+namespace kvcompress::KVC_ISA {
+
+// Brings the line at p near. The caller need not own it: a prefetch never faults.
+KVC_INLINE void prefetch(const void* p) { __builtin_prefetch(p, 0, 2); }
+
+KVC_INLINE F32x16 exp(F32x16 x) { return exp2(mul(x, broadcast(1.44269504088896341f))); }
+
+}  // namespace kvcompress::KVC_ISA

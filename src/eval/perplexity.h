@@ -1,0 +1,53 @@
+// Task `ppl`: how well the model predicts a text from a compressed cache, and how far that is from the full cache.
+#pragma once
+
+#include <functional>  // std::function
+#include <string>      // std::string
+#include <vector>      // std::vector
+
+#include "engine/engine.h"      // Engine
+#include "eval/receipt_json.h"  // Json
+#include "eval/text_windows.h"  // WindowPlan
+#include "eval/token_score.h"   // ScoreSums
+
+namespace kvcompress {
+
+struct PerplexitySettings {
+  // two_phase: the context is read on the prefill path and compressed, then the target is fed. stream: every token of
+  // a window goes through decode, with compression after each; the context's are fed and not scored.
+  enum class Mode { two_phase, stream };
+  Mode mode = Mode::two_phase;
+  PrefillMode prefill = PrefillMode::exact;
+  WindowPlan plan;
+};
+
+// A recipe with its budget as the user wrote it (empty: the recipe's own).
+struct EvaluatedRecipe {
+  Recipe recipe;
+  std::string budget;
+};
+
+struct PerplexityResult {
+  EvaluatedRecipe evaluated;
+  int64_t samples = 0;  // windows
+  ScoreSums sums;
+  ScoreSums full;      // the full cache on the same tokens by the same path
+  CacheReceipt cache;  // mean over the windows, at their ends
+  double read_ms = 0;  // mean time to read and compress a context; 0 when there is none
+  double tokens_per_second = 0;  // of the target, scoring left out
+  bool by_steps = false;         // the target went through decode, one token at a time
+};
+
+// How a recipe's target is fed depends on the recipe alone, so a figure never depends on what else is in the list:
+// in chunks on the prefill path where nothing is evicted while decoding (full, budget.decode: grow), and one token at a
+// time where the budget is held. The full cache beside it takes the same path.
+std::vector<PerplexityResult> evaluate_perplexity(
+    Engine& engine, const std::vector<std::vector<int32_t>>& windows, const std::vector<EvaluatedRecipe>& recipes,
+    const PerplexitySettings& settings, const std::function<void(int64_t done, int64_t total)>& on_progress);
+
+// The `eval` object of interface and its table for people.
+Json perplexity_json(const Engine& engine, const std::string& data, const PerplexitySettings& settings,
+                     const std::vector<PerplexityResult>& results);
+std::string perplexity_table(const std::vector<PerplexityResult>& results);
+
+}  // namespace kvcompress

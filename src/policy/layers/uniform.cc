@@ -1,0 +1,16 @@
+#include "policy/budget/shares.h"  // LayerShares
+#include "policy/registry.h"       // KVC_ANSWER
+
+namespace kvcompress {
+namespace {
+
+class UniformLayers final : public LayerShares {
+ public:
+  std::vector<double> weights(int layers) const override { return std::vector<double>(layers, 1.0); }
+};
+
+}  // namespace
+
+KVC_ANSWER(layers, uniform, UniformLayers, "every layer the same", "the plain case")
+
+}  // namespace kvcompress
