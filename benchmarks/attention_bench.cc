@@ -3,7 +3,8 @@
 //   last cache) prefill  operations on visible pairs per second, and their share of the BF16 (exact: float32)
 //   peak capture  window scores of the last 32 queries, in time and as a share of the chunk's prefill
 //   attention
-// Options: --head-dim N --group N --kv-heads N --length N --queries N --threads N --megabytes N; without
+// Options: --head-dim N --group N --kv-heads N --length N --queries N --threads N --megabytes N --run N;
+// without
 // --head-dim a standard set of shapes runs. Best of several rounds.
 #include <sys/mman.h>  // mmap, madvise
 
@@ -33,6 +34,7 @@ struct Options {
   int queries = 512;
   int threads = 0;
   int megabytes = 512;
+  int run = 8;  // pages that lie side by side: 8 as after prefill in chunks of 512 tokens, 1 when scattered
   int cpu_time = 0;
 };
 
@@ -40,7 +42,7 @@ struct Peaks {
   double bandwidth, bf16, f32;
 };
 
-// As many layers of caches as fill `megabytes`; the pages lie in random order, as after a while of use.
+// As many layers of caches as fill `megabytes`; runs of `run` pages lie in random order.
 class Caches {
  public:
   Caches(const Options& options, int megabytes) : options_(options) {
@@ -81,9 +83,13 @@ class Caches {
   }
 
   void make_views(size_t pages, int pages_per_head, size_t page_bytes) {
-    std::vector<size_t> order(pages);
-    for (size_t p = 0; p < pages; ++p) order[p] = p;
-    std::shuffle(order.begin(), order.end(), std::mt19937(2));
+    std::vector<size_t> runs((pages + options_.run - 1) / options_.run), order;
+    for (size_t r = 0; r < runs.size(); ++r) runs[r] = r;
+    std::shuffle(runs.begin(), runs.end(), std::mt19937(2));
+    for (const size_t run : runs) {
+      for (int i = 0; i < options_.run && run * options_.run + i < pages; ++i)
+        order.push_back(run * options_.run + i);
+    }
     for (size_t p = 0; p < pages; ++p) {
       const int first = static_cast<int>(p % pages_per_head) * kPageSlots;
       const int used = std::min(kPageSlots, options_.length - first);
@@ -140,7 +146,7 @@ void print_row(const char* what, const Options& o, int threads, const char* figu
   std::fflush(stdout);
 }
 
-void bench_decode(const Options& o, ThreadPool& pool, const Peaks& peaks) {
+void bench_decode(const Options& o, Precision precision, ThreadPool& pool, const Peaks& peaks) {
   const Caches caches(o, o.megabytes);
   const AttentionShape shape = shape_of(o);
   const size_t head_floats = size_t(o.group) * o.head_dim;
@@ -152,12 +158,13 @@ void bench_decode(const Options& o, ThreadPool& pool, const Peaks& peaks) {
       tasks[h] = {caches.head(round % caches.layers(), h), &queries[h * head_floats],
                   &outputs[h * head_floats], nullptr, o.length};
     }
-    attend_decode(tasks, shape, pool);
+    attend_decode(tasks, shape, precision, pool);
   });
   const double rate = static_cast<double>(caches.bytes()) / caches.layers() / seconds;
   char figure[64];
   std::snprintf(figure, sizeof(figure), "%6.1f GB/s %8.1f us/layer", rate / 1e9, 1e6 * seconds);
-  print_row("decode", o, pool.size(), figure, rate / peaks.bandwidth, "read bandwidth");
+  print_row(precision == Precision::fast ? "decode fast" : "decode exact", o, pool.size(), figure,
+            rate / peaks.bandwidth, "read bandwidth");
 }
 
 // The last `queries` tokens of the cache as a chunk; returns the seconds of fast prefill.
@@ -209,10 +216,10 @@ void bench_prefill(const Options& o, ThreadPool& pool, const Peaks& peaks) {
 }
 
 bool parse(int argc, char** argv, Options& o) {
-  const std::pair<const char*, int*> known[] = {{"--head-dim", &o.head_dim},   {"--group", &o.group},
-                                                {"--kv-heads", &o.kv_heads},   {"--length", &o.length},
-                                                {"--queries", &o.queries},     {"--threads", &o.threads},
-                                                {"--megabytes", &o.megabytes}, {"--cpu-time", &o.cpu_time}};
+  const std::pair<const char*, int*> known[] = {
+      {"--head-dim", &o.head_dim},   {"--group", &o.group},       {"--kv-heads", &o.kv_heads},
+      {"--length", &o.length},       {"--queries", &o.queries},   {"--threads", &o.threads},
+      {"--megabytes", &o.megabytes}, {"--cpu-time", &o.cpu_time}, {"--run", &o.run}};
   for (int i = 1; i + 1 < argc; i += 2) {
     const auto* found = std::find_if(std::begin(known), std::end(known), [&](const auto& option) {
       return std::strcmp(option.first, argv[i]) == 0;
@@ -244,7 +251,10 @@ void run(const Options& o, int threads) {
       all.back().kv_heads = shape[2];
     }
   }
-  for (const Options& one : all) bench_decode(one, pool, peaks);
+  for (const Options& one : all) {
+    for (const Precision precision : {Precision::exact, Precision::fast})
+      bench_decode(one, precision, pool, peaks);
+  }
   for (const Options& one : all) bench_prefill(one, pool, peaks);
 }
 
@@ -257,7 +267,7 @@ int main(int argc, char** argv) {
     std::fprintf(
         stderr,
         "[attention_bench] expected --head-dim, --group, --kv-heads, --length, --queries, --threads, "
-        "--megabytes or --cpu-time, each with a number of 1 or more; got something else\n");
+        "--megabytes, --run or --cpu-time, each with a number of 1 or more; got something else\n");
     return 2;
   }
   std::printf("%s, %s\n", kvcompress::cpu_name().c_str(),

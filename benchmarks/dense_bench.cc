@@ -1,6 +1,6 @@
-// Dense products: GFLOP/s of prefill (512 tokens) and GB/s of weights in decode (1 and 8 tokens), on the shapes of
-// SmolLM2-135M and Qwen2.5-0.5B. Weights rotate through more memory than the last-level cache holds.
-// KVC_BENCH_THREADS sets the threads (default 1).
+// Dense products: GFLOP/s of prefill (512 tokens) and GB/s of weights in decode (1 and 8 tokens), on the
+// shapes of SmolLM2-135M and Qwen2.5-0.5B. Weights rotate through more memory than the last-level cache
+// holds. KVC_BENCH_THREADS sets the threads (default 1).
 #include <benchmark/benchmark.h>
 
 #include <cstdlib>  // std::getenv
@@ -21,9 +21,10 @@ constexpr int64_t kWeightBytes = int64_t{96} << 20;
 struct Shape {
   int64_t columns, rows;
 };
-constexpr Shape kShapes[] = {{576, 576},  {576, 1536},  {1536, 576},    // SmolLM2-135M
-                             {896, 896},  {896, 4864},  {4864, 896}};   // Qwen2.5-0.5B
-constexpr const char* kTypes[] = {"f32", "f16", "bf16", "q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "q4_K", "q5_K", "q6_K"};
+constexpr Shape kShapes[] = {{576, 576}, {576, 1536}, {1536, 576},   // SmolLM2-135M
+                             {896, 896}, {896, 4864}, {4864, 896}};  // Qwen2.5-0.5B
+constexpr const char* kTypes[] = {"f32",  "f16",  "bf16", "q4_0", "q4_1", "q5_0",
+                                  "q5_1", "q8_0", "q4_K", "q5_K", "q6_K"};
 
 int threads() {
   const char* wanted = std::getenv("KVC_BENCH_THREADS");
@@ -61,7 +62,8 @@ void multiply(benchmark::State& state, int type, Shape shape, int prefill, int d
   Linear linear(pool, Precision::fast);
   int64_t copy = 0;
   for (auto _ : state) {
-    const Weight weight{type, all.data() + copy * shape.rows * row_bytes, shape.rows, shape.columns, row_bytes};
+    const Weight weight{type, all.data() + copy * shape.rows * row_bytes, shape.rows, shape.columns,
+                        row_bytes};
     const Product product{&weight, nullptr, output.data(), shape.rows, false};
     linear.multiply({input.data(), shape.columns, prefill, decode}, {&product, 1});
     copy = (copy + 1) % copies;
@@ -89,8 +91,10 @@ void register_all() {
     const int type = type_by_name(name);
     for (const Shape shape : kShapes) {
       if (shape.columns % weight_type(type).block != 0) continue;
-      const std::string suffix = std::string(name) + "/" + std::to_string(shape.columns) + "x" + std::to_string(shape.rows);
-      benchmark::RegisterBenchmark(("prefill512/" + suffix).c_str(), multiply, type, shape, 512, 0)->UseRealTime();
+      const std::string suffix =
+          std::string(name) + "/" + std::to_string(shape.columns) + "x" + std::to_string(shape.rows);
+      benchmark::RegisterBenchmark(("prefill512/" + suffix).c_str(), multiply, type, shape, 512, 0)
+          ->UseRealTime();
       benchmark::RegisterBenchmark(("decode1/" + suffix).c_str(), multiply, type, shape, 0, 1)->UseRealTime();
       benchmark::RegisterBenchmark(("decode8/" + suffix).c_str(), multiply, type, shape, 0, 8)->UseRealTime();
     }

@@ -1,7 +1,7 @@
 # The answers to the stages and the presets, found by pattern. Include after kvc_add_rung(policy).
 #
-# An answer is the file src/policy/STAGE/NAME.cc; its last line, KVC_ANSWER, defines register_STAGE_NAME. The list of
-# all of them is written here, so that a static library drops none and nothing runs before main().
+# An answer is the file src/policy/STAGE/NAME.cc; its last line, KVC_ANSWER, defines register_STAGE_NAME. The list
+# of all of them is written here, so that a static library drops none and nothing runs before main().
 set(KVC_POLICY_STAGES propagate score layers heads store schedule route)
 set(_declarations "")
 set(_calls "")

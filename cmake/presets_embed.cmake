@@ -1,5 +1,5 @@
-# recipes/**.yaml as text inside the library, so that the installed program needs no files. The name of a preset is its
-# path below recipes/ without the extension. Included by policies.cmake, which sets _generated.
+# recipes/**.yaml as text inside the library, so that the installed program needs no files. The name of a preset is
+# its path below recipes/ without the extension. Included by policies.cmake, which sets _generated.
 file(GLOB_RECURSE _recipes CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/recipes/*.yaml)
 list(SORT _recipes)
 set(_presets "")

@@ -1,10 +1,11 @@
 // libFuzzer entry: any bytes as a recipe. Only an Error of this library may come out.
+#include <kvcompress/error.h>  // Error
+
 #include <cstddef>      // size_t
 #include <cstdint>      // uint8_t
 #include <string_view>  // std::string_view
 
-#include "kvcompress/error.h"  // Error
-#include "policy/recipe.h"     // parse_recipe, resolve_recipe
+#include "policy/recipe.h"  // parse_recipe, resolve_recipe
 
 namespace {
 

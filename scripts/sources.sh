@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 folders=("$@")
-[ $# -gt 0 ] || folders=(include src tests benchmarks fuzz)
+[ $# -gt 0 ] || folders=(include src tests benchmarks fuzz scripts)
 for folder in "${folders[@]}"; do
     [ ! -d "$folder" ] || find "$folder" -name '*.cc' -o -name '*.h'
 done | sort

@@ -54,9 +54,14 @@ const AttentionKernels& choose_kernels(std::span<const Task> tasks) {
 
 }  // namespace
 
-void attend_decode(std::span<const DecodeTask> tasks, const AttentionShape& shape, ThreadPool& pool) {
+void attend_decode(std::span<const DecodeTask> tasks, const AttentionShape& shape, Precision precision,
+                   ThreadPool& pool) {
   check_shape(shape);
-  attend_decode(tasks, shape, pool, choose_kernels(tasks));
+  attend_decode(tasks, shape, precision, pool, choose_kernels(tasks));
+}
+
+void attend_decode(std::span<const DecodeTask> tasks, const AttentionShape& shape, ThreadPool& pool) {
+  attend_decode(tasks, shape, Precision::exact, pool);
 }
 
 void attend_prefill(std::span<const PrefillTask> tasks, const AttentionShape& shape, Precision precision,

@@ -59,6 +59,10 @@ struct CaptureTask {
 
 // Splits all tasks by page range over the threads, so that one long sequence fills them all; the partial
 // results are merged by their log-sum-exp.
+// BF16 dot products with Precision::fast (where the machine has them), float32 with exact, which is the
+// default.
+void attend_decode(std::span<const DecodeTask> tasks, const AttentionShape& shape, Precision precision,
+                   ThreadPool& pool);
 void attend_decode(std::span<const DecodeTask> tasks, const AttentionShape& shape, ThreadPool& pool);
 
 // Blocked matrix products: BF16 dot products with Precision::fast, float32 with exact.

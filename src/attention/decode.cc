@@ -90,8 +90,9 @@ void finish(const DecodeTask& task, const AttentionShape& shape, const float* pa
 
 }  // namespace
 
-void attend_decode(std::span<const DecodeTask> tasks, const AttentionShape& shape, ThreadPool& pool,
-                   const AttentionKernels& kernels) {
+void attend_decode(std::span<const DecodeTask> tasks, const AttentionShape& shape, Precision precision,
+                   ThreadPool& pool, const AttentionKernels& kernels) {
+  const auto kernel = precision == Precision::fast ? kernels.decode_fast : kernels.decode_exact;
   static thread_local Scratch scratch;
   const Plan plan = make_plan(tasks, shape, scratch);
   const int64_t partial_row = int64_t{shape.group} * partial_floats(shape.head_dim);
@@ -102,11 +103,15 @@ void attend_decode(std::span<const DecodeTask> tasks, const AttentionShape& shap
     const DecodeTask& task = tasks[t];
     TaskPlan& task_plan = plan.tasks[t];
     const int64_t first_page = (range - task_plan.first_range) * kRangePages;
-    const int64_t pages =
-        std::min<int64_t>(kRangePages, static_cast<int64_t>(task.pages.size()) - first_page);
-    kernels.decode({task.pages.data() + first_page, static_cast<int>(pages), plan.queries + t * query_floats,
-                    task.position, plan.partials + range * partial_row},
-                   shape);
+    const int64_t rest = static_cast<int64_t>(task.pages.size()) - first_page;
+    const int64_t pages = std::min<int64_t>(kRangePages, rest);
+    kernel({.pages = task.pages.data() + first_page,
+            .n_pages = static_cast<int>(pages),
+            .n_following = static_cast<int>(rest - pages),
+            .query = plan.queries + t * query_floats,
+            .position = task.position,
+            .partial = plan.partials + range * partial_row},
+           shape);
     if (task_plan.unfinished.fetch_sub(1, std::memory_order_acq_rel) == 1) {
       finish(task, shape, plan.partials + task_plan.first_range * partial_row, task_plan.ranges);
     }

@@ -7,7 +7,8 @@
 
 namespace kvcompress::KVC_ISA {
 
-void f16_decode(const DecodePart& part, const AttentionShape& shape);
+void f16_decode_fast(const DecodePart& part, const AttentionShape& shape);
+void f16_decode_exact(const DecodePart& part, const AttentionShape& shape);
 void f16_prefill_fast(const PrefillBlock& block, const AttentionShape& shape);
 void f16_prefill_exact(const PrefillBlock& block, const AttentionShape& shape);
 size_t f16_prefill_scratch(const AttentionShape& shape);

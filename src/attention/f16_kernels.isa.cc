@@ -5,7 +5,8 @@ namespace kvcompress::KVC_ISA {
 
 extern const AttentionKernels kF16Attention;
 const AttentionKernels kF16Attention{
-    .decode = f16_decode,
+    .decode_fast = f16_decode_fast,
+    .decode_exact = f16_decode_exact,
     .prefill_fast = f16_prefill_fast,
     .prefill_exact = f16_prefill_exact,
     .prefill_scratch = f16_prefill_scratch,

@@ -132,7 +132,8 @@ void key_norms(const PageView* pages, int n_pages, int head_dim, float* norms) {
 
 extern const AttentionKernels kF16Attention;
 const AttentionKernels kF16Attention{
-    .decode = decode,
+    .decode_fast = decode,
+    .decode_exact = decode,
     .prefill_fast = prefill,
     .prefill_exact = prefill,
     .prefill_scratch = prefill_scratch,

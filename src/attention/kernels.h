@@ -73,7 +73,8 @@ struct CapturePart {
 };
 
 struct AttentionKernels {
-  void (*decode)(const DecodePart& part, const AttentionShape& shape);
+  void (*decode_fast)(const DecodePart& part, const AttentionShape& shape);
+  void (*decode_exact)(const DecodePart& part, const AttentionShape& shape);
   void (*prefill_fast)(const PrefillBlock& block, const AttentionShape& shape);
   void (*prefill_exact)(const PrefillBlock& block, const AttentionShape& shape);
   size_t (*prefill_scratch)(const AttentionShape& shape);  // for a block of either kind
@@ -104,8 +105,8 @@ KVC_EVERYWHERE bool sees_none(const PageView& page, int32_t first, int32_t last)
 }
 
 // The operations of attention.h with chosen kernels, for tests and benchmarks.
-void attend_decode(std::span<const DecodeTask> tasks, const AttentionShape& shape, ThreadPool& pool,
-                   const AttentionKernels& kernels);
+void attend_decode(std::span<const DecodeTask> tasks, const AttentionShape& shape, Precision precision,
+                   ThreadPool& pool, const AttentionKernels& kernels);
 void attend_prefill(std::span<const PrefillTask> tasks, const AttentionShape& shape, Precision precision,
                     ThreadPool& pool, const AttentionKernels& kernels);
 void capture_scores(std::span<const CaptureTask> tasks, const AttentionShape& shape, ThreadPool& pool,

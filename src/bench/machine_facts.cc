@@ -1,15 +1,13 @@
 #include "bench/machine_facts.h"
 
-#include <sched.h>  // sched_getaffinity
-
+#include <fmt/format.h>          // fmt::format
 #include <kvcompress/version.h>  // kVersion, kCommit, kGgmlVersion
+#include <sched.h>               // sched_getaffinity
 
 #include <algorithm>  // std::max
 #include <fstream>    // std::ifstream
 #include <set>        // std::set
 #include <utility>    // std::pair
-
-#include <fmt/format.h>  // fmt::format
 
 #include "compute/isa.h"      // active_isa
 #include "compute/machine.h"  // read_bandwidth, peak_bf16_flops, cpu_name

@@ -10,23 +10,29 @@ namespace {
 
 using Words = std::array<std::string_view, 48>;
 
-constexpr std::array<std::string_view, 12> kDeterminers = {"the",  "a",    "one",   "every", "this",  "that",
-                                                           "some", "each", "their", "our",   "his", "her"};
+constexpr std::array<std::string_view, 12> kDeterminers = {"the",  "a",    "one",   "every", "this", "that",
+                                                           "some", "each", "their", "our",   "his",  "her"};
 constexpr Words kAdjectives = {
-    "old",    "small",  "quiet",   "northern", "careful", "broken",  "early",   "distant", "narrow",  "bright", "heavy",  "common",
-    "silver", "wooden", "unknown", "patient",  "curious", "empty",   "warm",    "bitter",  "gentle",  "rapid",  "hidden", "ordinary",
-    "rough",  "modern", "golden",  "southern", "faint",   "public",  "private", "central", "foreign", "recent", "simple", "difficult",
-    "grey",   "hollow", "steady",  "sudden",   "tall",    "shallow", "famous",  "regular", "damp",    "proper", "double", "final"};
-constexpr Words kNouns = {
-    "river",  "engine",  "teacher", "harbour", "letter",  "garden",    "machine",  "mountain", "station",   "village",  "captain",  "window",
-    "market", "library", "storm",   "bridge",  "doctor",  "forest",    "kitchen",  "question", "answer",    "map",      "road",     "number",
-    "island", "winter",  "summer",  "paper",   "story",   "shadow",    "mirror",   "clock",    "companion", "merchant", "painting", "instrument",
-    "valley", "signal",  "candle",  "ladder",  "railway", "telescope", "governor", "sailor",   "orchard",   "theatre",  "compass",  "notebook"};
+    "old",     "small",   "quiet",  "northern",  "careful", "broken", "early",   "distant",
+    "narrow",  "bright",  "heavy",  "common",    "silver",  "wooden", "unknown", "patient",
+    "curious", "empty",   "warm",   "bitter",    "gentle",  "rapid",  "hidden",  "ordinary",
+    "rough",   "modern",  "golden", "southern",  "faint",   "public", "private", "central",
+    "foreign", "recent",  "simple", "difficult", "grey",    "hollow", "steady",  "sudden",
+    "tall",    "shallow", "famous", "regular",   "damp",    "proper", "double",  "final"};
+constexpr Words kNouns = {"river",      "engine",  "teacher", "harbour", "letter",    "garden",   "machine",
+                          "mountain",   "station", "village", "captain", "window",    "market",   "library",
+                          "storm",      "bridge",  "doctor",  "forest",  "kitchen",   "question", "answer",
+                          "map",        "road",    "number",  "island",  "winter",    "summer",   "paper",
+                          "story",      "shadow",  "mirror",  "clock",   "companion", "merchant", "painting",
+                          "instrument", "valley",  "signal",  "candle",  "ladder",    "railway",  "telescope",
+                          "governor",   "sailor",  "orchard", "theatre", "compass",   "notebook"};
 constexpr Words kVerbs = {
-    "carried",  "followed", "noticed",  "measured", "described", "repaired", "crossed",   "remembered", "visited",  "opened",   "sold",     "painted",
-    "watched",  "counted",  "reached",  "left",     "found",     "built",    "surprised", "studied",    "repeated", "answered", "believed", "collected",
-    "avoided",  "explained", "covered", "entered",  "examined",  "forgot",   "guarded",   "helped",     "imagined", "joined",   "kept",     "lifted",
-    "observed", "passed",   "recorded", "returned", "searched",  "shared",   "taught",    "touched",    "trusted",  "warned",   "welcomed", "wrote"};
+    "carried",  "followed",  "noticed",   "measured", "described", "repaired", "crossed",  "remembered",
+    "visited",  "opened",    "sold",      "painted",  "watched",   "counted",  "reached",  "left",
+    "found",    "built",     "surprised", "studied",  "repeated",  "answered", "believed", "collected",
+    "avoided",  "explained", "covered",   "entered",  "examined",  "forgot",   "guarded",  "helped",
+    "imagined", "joined",    "kept",      "lifted",   "observed",  "passed",   "recorded", "returned",
+    "searched", "shared",    "taught",    "touched",  "trusted",   "warned",   "welcomed", "wrote"};
 constexpr std::array<std::string_view, 10> kJoins = {"and then", "because", "while", "although", "before",
                                                      "after",    "but",     "until", "so that",  "where"};
 

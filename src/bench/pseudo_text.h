@@ -1,4 +1,5 @@
-// Text to time with: English-like sentences drawn from a fixed word list, the same for a seed on every machine.
+// Text to time with: English-like sentences drawn from a fixed word list, the same for a seed on every
+// machine.
 #pragma once
 
 #include <cstdint>  // uint64_t
@@ -12,7 +13,8 @@ namespace kvcompress {
 // At least `words` words in whole sentences and paragraphs.
 std::string pseudo_text(int64_t words, uint64_t seed);
 
-// Exactly `count` tokens of such text as the model's tokenizer makes them, BOS first where the model asks for it.
+// Exactly `count` tokens of such text as the model's tokenizer makes them, BOS first where the model asks for
+// it.
 std::vector<int32_t> pseudo_tokens(const Vocabulary& vocabulary, int64_t count, uint64_t seed);
 
 }  // namespace kvcompress

@@ -1,12 +1,11 @@
 #include "bench/speed.h"
 
+#include <fmt/format.h>        // fmt::format
+#include <kvcompress/error.h>  // UsageError
+
 #include <algorithm>  // std::max_element
 #include <memory>     // std::unique_ptr
 #include <utility>    // std::move
-
-#include <fmt/format.h>  // fmt::format
-
-#include <kvcompress/error.h>  // UsageError
 
 #include "base/statistics.h"    // median, percentile
 #include "base/timer.h"         // Timer
@@ -151,13 +150,14 @@ void check(Engine& engine, const std::vector<Recipe>& recipes, const SpeedSettin
   const int64_t batch = *std::max_element(settings.batches.begin(), settings.batches.end());
   for (const int64_t depth : settings.depths) {
     if (depth + settings.decode_tokens > engine.context()) {
-      throw UsageError(fmt::format("[--depth] expected depth and -n of at most {} tokens in all, got {} + {}; lower "
-                                   "them or give a larger -c",
-                                   engine.context(), depth, settings.decode_tokens));
+      throw UsageError(
+          fmt::format("[--depth] expected depth and -n of at most {} tokens in all, got {} + {}; lower "
+                      "them or give a larger -c",
+                      engine.context(), depth, settings.decode_tokens));
     }
     for (const Recipe& recipe : recipes) {
-      const size_t one = engine.planned_bytes(recipe, settings.prefill, std::max<int64_t>(depth, 1),
-                                              settings.decode_tokens);
+      const size_t one =
+          engine.planned_bytes(recipe, settings.prefill, std::max<int64_t>(depth, 1), settings.decode_tokens);
       require_room(engine, static_cast<size_t>(batch) * one);
     }
   }

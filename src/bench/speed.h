@@ -29,12 +29,12 @@ struct SpeedResult {
   Profile prefill, decode;                            // sums over the repetitions
   int64_t prefill_reads = 0, decode_steps = 0;        // that those sums cover
   double prefill_wall_s = 0, decode_wall_s = 0;
-  CacheReceipt cache;                                 // of one sequence, after decoding
+  CacheReceipt cache;  // of one sequence, after decoding
 };
 
-// Reads `depth` tokens of pseudo text (bench/pseudo_text.h) into each sequence of the batch, each with a text of its own;
-// decodes from forks of them, so that every repetition starts at exactly that depth. Throws UsageError when depth and
-// decoded tokens do not fit the context.
+// Reads `depth` tokens of pseudo text (bench/pseudo_text.h) into each sequence of the batch, each with a text
+// of its own; decodes from forks of them, so that every repetition starts at exactly that depth. Throws
+// UsageError when depth and decoded tokens do not fit the context.
 std::vector<SpeedResult> measure_speed(Engine& engine, const std::vector<Recipe>& recipes,
                                        const SpeedSettings& settings,
                                        const std::function<void(int64_t done, int64_t total)>& on_progress);

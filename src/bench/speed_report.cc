@@ -1,9 +1,9 @@
 #include "bench/speed_report.h"
 
+#include <fmt/format.h>  // fmt::format
+
 #include <algorithm>   // std::max
 #include <filesystem>  // std::filesystem::path
-
-#include <fmt/format.h>  // fmt::format
 
 #include "eval/table.h"  // Table
 
@@ -81,7 +81,9 @@ Json result_json(const SpeedResult& result) {
   return json;
 }
 
-std::string figure(double value, int digits) { return value > 0 ? fmt::format("{:.{}f}", value, digits) : ""; }
+std::string figure(double value, int digits) {
+  return value > 0 ? fmt::format("{:.{}f}", value, digits) : "";
+}
 
 }  // namespace
 
@@ -110,8 +112,8 @@ Json speed_json(const Engine& engine, const MachineFacts& machine, const SpeedSe
 }
 
 std::string speed_table(const std::vector<SpeedResult>& results) {
-  Table table({"recipe", "depth", "batch", "first token ms", "prefill t/s", "decode t/s", "median ms", "p95 ms",
-               "attention GB/s", "cache MB", "smaller"});
+  Table table({"recipe", "depth", "batch", "first token ms", "prefill t/s", "decode t/s", "median ms",
+               "p95 ms", "attention GB/s", "cache MB", "smaller"});
   for (const SpeedResult& result : results) {
     table.add_row({result.recipe.name, std::to_string(result.depth), std::to_string(result.batch),
                    figure(result.ttft_ms, 1), figure(result.prefill_tokens_per_second, 1),
@@ -124,16 +126,17 @@ std::string speed_table(const std::vector<SpeedResult>& results) {
 }
 
 std::string time_table(const MachineFacts& machine, const std::vector<SpeedResult>& results) {
-  std::string text = fmt::format("{}, {}, {} threads: reads {:.1f} GB/s, peak {:.0f} GFLOP/s in BF16, {:.0f} in F32\n",
-                                 machine.cpu, machine.instruction_set, machine.threads, machine.memory_gb_per_second,
-                                 machine.peak_bf16_gflops, machine.peak_f32_gflops);
+  std::string text =
+      fmt::format("{}, {}, {} threads: reads {:.1f} GB/s, peak {:.0f} GFLOP/s in BF16, {:.0f} in F32\n",
+                  machine.cpu, machine.instruction_set, machine.threads, machine.memory_gb_per_second,
+                  machine.peak_bf16_gflops, machine.peak_f32_gflops);
   Table table({"where the time goes", "ms", "share", "GFLOP/s", "of peak"});
   for (const SpeedResult& result : results) {
     for (const Span& span : spans(result)) {
       for (const Part& part : parts(*span.profile, span.wall_seconds)) {
         const double rate = gigaflops(part.flop, part.seconds);
-        table.add_row({fmt::format("{} {} x{} {}: {}", result.recipe.name, result.depth, result.batch, span.name,
-                                   part.name),
+        table.add_row({fmt::format("{} {} x{} {}: {}", result.recipe.name, result.depth, result.batch,
+                                   span.name, part.name),
                        fmt::format("{:.3f}", 1e3 * part.seconds / static_cast<double>(span.count)),
                        fmt::format("{:.1f} %", 100 * part.seconds / span.wall_seconds), figure(rate, 1),
                        rate > 0 ? fmt::format("{:.0f} %", 100 * rate / machine.peak_bf16_gflops) : ""});

@@ -15,8 +15,8 @@ Json speed_json(const Engine& engine, const MachineFacts& machine, const SpeedSe
 
 std::string speed_table(const std::vector<SpeedResult>& results);
 
-// Where the time of reading and of decoding goes: dense products, attention, compression, the rest; milliseconds,
-// GFLOP/s and share of the machine's measured peak.
+// Where the time of reading and of decoding goes: dense products, attention, compression, the rest;
+// milliseconds, GFLOP/s and share of the machine's measured peak.
 std::string time_table(const MachineFacts& machine, const std::vector<SpeedResult>& results);
 
 }  // namespace kvcompress

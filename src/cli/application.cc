@@ -1,14 +1,12 @@
 #include "cli/application.h"
 
+#include <fmt/format.h>          // fmt::format
+#include <kvcompress/error.h>    // Error, UsageError
 #include <kvcompress/version.h>  // kVersion
 
 #include <exception>  // std::exception
 #include <map>        // std::map
 #include <new>        // std::bad_alloc
-
-#include <fmt/format.h>  // fmt::format
-
-#include <kvcompress/error.h>  // Error, UsageError
 
 #include "base/nearest_name.h"  // nearest_name
 #include "cli/commands.h"       // declare_run
@@ -43,12 +41,13 @@ void check_command(const std::string& name) {
   if (std::find(names.begin(), names.end(), name) != names.end()) return;
   for (const char* later : {"compare", "report", "calibrate", "serve"}) {
     if (name != later) continue;
-    throw UsageError(fmt::format("[command] expected a command of this version, got '{}', which is not in it; this "
-                                 "version has: {}",
-                                 name, fmt::join(names, ", ")));
+    throw UsageError(
+        fmt::format("[command] expected a command of this version, got '{}', which is not in it; this "
+                    "version has: {}",
+                    name, fmt::join(names, ", ")));
   }
-  throw UsageError(fmt::format("[command] expected {}, got '{}'; the nearest is '{}'", fmt::join(names, ", "), name,
-                               nearest_name(name, names)));
+  throw UsageError(fmt::format("[command] expected {}, got '{}'; the nearest is '{}'", fmt::join(names, ", "),
+                               name, nearest_name(name, names)));
 }
 
 // Names of an app's options as they are typed.
@@ -70,16 +69,18 @@ UsageError explain(const CLI::App& app, const CLI::ParseError& error) {
                                     app.get_name(), extra[0]));
     }
     const std::string name = extra[0].substr(0, extra[0].find('='));
-    return UsageError(fmt::format("[{}] expected a known option, got '{}'; the nearest is '{}', all are in "
-                                  "`kvcompress {} --help`",
-                                  app.get_name(), name, nearest_name(name, option_names(app)), app.get_name()));
+    return UsageError(
+        fmt::format("[{}] expected a known option, got '{}'; the nearest is '{}', all are in "
+                    "`kvcompress {} --help`",
+                    app.get_name(), name, nearest_name(name, option_names(app)), app.get_name()));
   }
   return UsageError(fmt::format("[{}] expected a valid command line, got: {}; see `kvcompress {} --help`",
                                 app.get_name(), error.what(), app.get_name()));
 }
 
 int dispatch(int argc, char** argv) {
-  CLI::App app("Runs long-context language models with a KV cache that is compressed on purpose.", "kvcompress");
+  CLI::App app("Runs long-context language models with a KV cache that is compressed on purpose.",
+               "kvcompress");
   app.set_version_flag("--version", fmt::format("kvcompress {}", kVersion));
   app.get_formatter()->column_width(34);
   std::map<std::string, CommandBody> bodies;
@@ -95,8 +96,7 @@ int dispatch(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    const auto chosen = app.get_subcommands();
-    write_output(chosen.empty() ? app.help() : chosen[0]->help());
+    write_output(app.help());  // of the command, when one was given
     return 0;
   } catch (const CLI::CallForAllHelp&) {
     write_output(app.help("", CLI::AppFormatMode::All));

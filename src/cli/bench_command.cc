@@ -19,11 +19,21 @@ struct BenchFlags {
   SpeedSettings settings;
 };
 
-const std::vector<std::string> kBenchFields = {
-    "ttft_ms",        "prefill_tokens_per_second", "compress_ms",        "decode_tokens_per_second",
-    "tpot_ms.median", "tpot_ms.p95",               "attention_gb_per_second", "depth",
-    "batch",          "cache.bytes",               "cache.bytes_prompt", "cache.bytes_full",
-    "cache.bytes_peak", "cache.ratio",             "cache.tokens_seen"};
+const std::vector<std::string> kBenchFields = {"ttft_ms",
+                                               "prefill_tokens_per_second",
+                                               "compress_ms",
+                                               "decode_tokens_per_second",
+                                               "tpot_ms.median",
+                                               "tpot_ms.p95",
+                                               "attention_gb_per_second",
+                                               "depth",
+                                               "batch",
+                                               "cache.bytes",
+                                               "cache.bytes_prompt",
+                                               "cache.bytes_full",
+                                               "cache.bytes_peak",
+                                               "cache.ratio",
+                                               "cache.tokens_seen"};
 
 int bench(const BenchFlags& flags) {
   flags.output.apply();
@@ -42,8 +52,8 @@ int bench(const BenchFlags& flags) {
   const MachineFacts machine = machine_facts(options.threads);
   ProgressBar bar("measuring", "parts", flags.output.shows_progress());
   const StopOnInterrupt stopping(engine.stop_flag());
-  const std::vector<SpeedResult> results = measure_speed(
-      engine, recipes, settings, [&](int64_t done, int64_t total) { bar.update(done, total); });
+  const std::vector<SpeedResult> results =
+      measure_speed(engine, recipes, settings, [&](int64_t done, int64_t total) { bar.update(done, total); });
   bar.clear();
   if (flags.output.verbose) {
     log_info(engine.describe());

@@ -38,19 +38,21 @@ class Conversation {
     rendered_ = vocabulary_.apply_chat_template(messages_, /*add_assistant=*/true);
   }
 
-  // The rendered text that the sequence has seen. A template that rewrites a reply (trims it, say) is taken at its word
-  // for where the reply ends.
+  // The rendered text that the sequence has seen. A template that rewrites a reply (trims it, say) is taken
+  // at its word for where the reply ends.
   std::string seen_text(const std::string& reply) const {
     const std::string with_reply = vocabulary_.apply_chat_template(messages_, /*add_assistant=*/false);
     if (with_reply.starts_with(rendered_ + reply)) return rendered_ + reply;
     return with_reply;
   }
 
-  std::vector<int32_t> tokenize_added(const std::string& seen, const std::string& user, bool add_special) const {
+  std::vector<int32_t> tokenize_added(const std::string& seen, const std::string& user,
+                                      bool add_special) const {
     const std::string added = rendered_.starts_with(seen) ? rendered_.substr(seen.size()) : rendered_;
     const size_t at = added.rfind(user);
     if (at == std::string::npos) return vocabulary_.tokenize(added, add_special, /*parse_special=*/true);
-    return tokenize_message(vocabulary_, added.substr(0, at), user, added.substr(at + user.size()), add_special);
+    return tokenize_message(vocabulary_, added.substr(0, at), user, added.substr(at + user.size()),
+                            add_special);
   }
 
   const Vocabulary& vocabulary_;
@@ -94,7 +96,8 @@ Completion chat(Engine& engine, Request request, const PromptFlags& flags) {
     request.prompt = conversation.first_turn(*user);
     id = engine.submit(std::move(request));
     for (answer(engine, *id); (user = ask()); answer(engine, *id)) {
-      const std::vector<int32_t> tokens = conversation.next_turn(reply, /*ended=*/written < max_tokens, *user);
+      const std::vector<int32_t> tokens =
+          conversation.next_turn(reply, /*ended=*/written < max_tokens, *user);
       reply.clear();
       written = 0;
       engine.follow_up(*id, tokens, max_tokens);

@@ -6,8 +6,9 @@
 
 namespace kvcompress {
 
-// Reads turns from standard input until it ends (or the user writes /exit); answers go to standard output. Returns the
-// last turn, with the receipt of the whole sequence. Without a chat template a turn is raw text that is continued.
+// Reads turns from standard input until it ends (or the user writes /exit); answers go to standard output.
+// Returns the last turn, with the receipt of the whole sequence. Without a chat template a turn is raw text
+// that is continued.
 Completion chat(Engine& engine, Request request, const PromptFlags& flags);
 
 }  // namespace kvcompress

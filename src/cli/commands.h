@@ -1,9 +1,8 @@
-// The commands of the program, one file each. A declaration adds the command's options to `app` and returns what runs
-// it once the command line has been parsed; that returns the exit code.
+// The commands of the program, one file each. A declaration adds the command's options to `app` and returns
+// what runs it once the command line has been parsed; that returns the exit code.
 #pragma once
 
 #include <CLI/CLI.hpp>
-
 #include <functional>  // std::function
 
 namespace kvcompress {

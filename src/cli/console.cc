@@ -1,18 +1,16 @@
 #include "cli/console.h"
 
-#include <fcntl.h>   // open, fcntl
-#include <unistd.h>  // read, write
+#include <fcntl.h>             // open, fcntl
+#include <fmt/format.h>        // fmt::format
+#include <kvcompress/error.h>  // IoError, Cancelled
+#include <unistd.h>            // read, write
 
 #include <algorithm>  // std::replace
 #include <cerrno>     // errno
 #include <cstring>    // std::strerror
 
-#include <fmt/format.h>  // fmt::format
-
-#include <kvcompress/error.h>  // IoError, Cancelled
-
-#include "cli/interrupt.h"       // interrupted
-#include "eval/receipt_json.h"   // Json, dump
+#include "cli/interrupt.h"      // interrupted
+#include "eval/receipt_json.h"  // Json, dump
 
 namespace kvcompress {
 namespace {
@@ -52,7 +50,8 @@ void claim_standard_descriptors() {
 }
 
 void require_output() {
-  if (output_was_closed) throw IoError("[stdout] expected an open standard output, got a closed one; send it somewhere");
+  if (output_was_closed)
+    throw IoError("[stdout] expected an open standard output, got a closed one; send it somewhere");
 }
 
 void write_output(std::string_view text) {

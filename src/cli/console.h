@@ -7,8 +7,8 @@
 
 namespace kvcompress {
 
-// Call first. A standard descriptor that is closed gets /dev/null, so that no file opened later takes its number;
-// writing to a standard output that was closed is an error all the same.
+// Call first. A standard descriptor that is closed gets /dev/null, so that no file opened later takes its
+// number; writing to a standard output that was closed is an error all the same.
 void claim_standard_descriptors();
 
 // Results. IoError when standard output is closed, full or gone.

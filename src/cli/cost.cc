@@ -41,7 +41,8 @@ CacheCost cache_cost(Engine& engine, const Recipe& recipe, PrefillMode prefill, 
   cost.bytes_per_token_f16 = engine.planned_bytes_full(1);
   cost.bytes_full = engine.planned_bytes_full(tokens);
   for (const int64_t slots : slots_after(engine, recipe, tokens)) {
-    cost.bytes_recipe += static_cast<size_t>((slots + kPageSlots - 1) / kPageSlots) * engine.pool().page_bytes();
+    cost.bytes_recipe +=
+        static_cast<size_t>((slots + kPageSlots - 1) / kPageSlots) * engine.pool().page_bytes();
   }
   cost.bytes_peak = engine.planned_bytes(recipe, prefill, tokens, /*generated=*/0);
   return cost;

@@ -1,6 +1,5 @@
 // kvcompress eval: quality of a compressed cache, always beside the full one.
-#include <fmt/format.h>  // fmt::format
-
+#include <fmt/format.h>        // fmt::format
 #include <kvcompress/error.h>  // UsageError
 
 #include "base/nearest_name.h"  // nearest_name
@@ -16,11 +15,15 @@ namespace kvcompress {
 namespace {
 
 constexpr const char* kProtocol =
-    "ppl: the text is cut into windows of --context + --target + 1 tokens, one every --stride tokens (of a folder, the "
-    "first window of each file, then the second of each, and so on). Of each window, C = --context tokens are read and "
-    "compressed; then each of the T = --target tokens after them is fed to the compressed cache and its successor is "
+    "ppl: the text is cut into windows of --context + --target + 1 tokens, one every --stride tokens (of a "
+    "folder, the "
+    "first window of each file, then the second of each, and so on). Of each window, C = --context tokens "
+    "are read and "
+    "compressed; then each of the T = --target tokens after them is fed to the compressed cache and its "
+    "successor is "
     "scored, teacher-forced. --context 0 scores a whole window: with --target 2047 all of 2048 tokens. "
-    "A model that adds BOS has it in place of each window's first token. --mode stream feeds one token at a time from "
+    "A model that adds BOS has it in place of each window's first token. --mode stream feeds one token at a "
+    "time from "
     "the first, with compression after each; its --context is 0 and its --target 2047 unless given.";
 
 struct EvalFlags {
@@ -33,25 +36,39 @@ struct EvalFlags {
 };
 
 const std::vector<std::string> kTasks = {"ppl"};
-const std::vector<std::string> kLaterTasks = {"passkey", "needle",    "ruler",    "longeval", "babilong",
-                                              "icl",     "longbench", "fidelity"};
+const std::vector<std::string> kLaterTasks = {"passkey",  "needle", "ruler",     "longeval",
+                                              "babilong", "icl",    "longbench", "fidelity"};
 
-const std::vector<std::string> kEvalFields = {
-    "samples", "tokens",         "perplexity",      "perplexity_full", "accuracy",     "accuracy_full",
-    "kl_mean", "kl_p99",         "top1_agreement",  "cache.bytes",     "cache.bytes_prompt",
-    "cache.bytes_full", "cache.bytes_peak", "cache.ratio", "cache.tokens_seen", "time.ttft_ms", "time.tokens_per_second"};
+const std::vector<std::string> kEvalFields = {"samples",
+                                              "tokens",
+                                              "perplexity",
+                                              "perplexity_full",
+                                              "accuracy",
+                                              "accuracy_full",
+                                              "kl_mean",
+                                              "kl_p99",
+                                              "top1_agreement",
+                                              "cache.bytes",
+                                              "cache.bytes_prompt",
+                                              "cache.bytes_full",
+                                              "cache.bytes_peak",
+                                              "cache.ratio",
+                                              "cache.tokens_seen",
+                                              "time.ttft_ms",
+                                              "time.tokens_per_second"};
 
 void check_task(const std::string& task) {
   if (task == "ppl") return;
   if (std::find(kLaterTasks.begin(), kLaterTasks.end(), task) != kLaterTasks.end()) {
-    throw UsageError(fmt::format("[eval] expected a task of this version, got '{}', which is not in it; this version "
-                                 "has: ppl",
-                                 task));
+    throw UsageError(
+        fmt::format("[eval] expected a task of this version, got '{}', which is not in it; this version "
+                    "has: ppl",
+                    task));
   }
   std::vector<std::string> known = kTasks;
   known.insert(known.end(), kLaterTasks.begin(), kLaterTasks.end());
-  throw UsageError(fmt::format("[eval] expected a task, got '{}'; the nearest is '{}', this version has: ppl", task,
-                               nearest_name(task, known)));
+  throw UsageError(fmt::format("[eval] expected a task, got '{}'; the nearest is '{}', this version has: ppl",
+                               task, nearest_name(task, known)));
 }
 
 PerplexitySettings settings_of(const EvalFlags& flags) {
@@ -77,7 +94,8 @@ int eval(const EvalFlags& flags) {
   flags.output.apply();
   check_task(flags.task);
   const PerplexitySettings settings = settings_of(flags);
-  if (flags.data.empty()) throw UsageError("[--data] expected a text file or a folder of them, got none; give --data");
+  if (flags.data.empty())
+    throw UsageError("[--data] expected a text file or a folder of them, got none; give --data");
   const std::vector<Gate> gates = flags.output.gates(kEvalFields);
   const EngineOptions options = flags.model.options();
   std::vector<EvaluatedRecipe> recipes;
@@ -89,9 +107,8 @@ int eval(const EvalFlags& flags) {
   const auto windows = cut_windows(texts, settings.plan, engine.vocabulary());
   ProgressBar bar("scoring", "tokens", flags.output.shows_progress());
   const StopOnInterrupt stopping(engine.stop_flag());
-  const std::vector<PerplexityResult> results =
-      evaluate_perplexity(engine, windows, recipes, settings,
-                          [&](int64_t done, int64_t total) { bar.update(done, total); });
+  const std::vector<PerplexityResult> results = evaluate_perplexity(
+      engine, windows, recipes, settings, [&](int64_t done, int64_t total) { bar.update(done, total); });
   bar.clear();
   const Json json = perplexity_json(engine, flags.data, settings, results);
   return finish(flags.output, json, perplexity_table(results), gates, json["results"]);
@@ -102,7 +119,8 @@ int eval(const EvalFlags& flags) {
 CommandBody declare_eval(CLI::App& app) {
   const auto flags = std::make_shared<EvalFlags>();
   app.footer(kProtocol);
-  app.add_option("task", flags->task, "ppl: perplexity of a text, KL divergence and top-1 agreement with the full cache")
+  app.add_option("task", flags->task,
+                 "ppl: perplexity of a text, KL divergence and top-1 agreement with the full cache")
       ->type_name("TASK");
   flags->model.declare(app, "-c,--context-size");  // --context is the task's
   flags->recipe.declare(app, /*several=*/true);
@@ -118,8 +136,12 @@ CommandBody declare_eval(CLI::App& app) {
   app.add_option("--stride", flags->plan.stride, "tokens from the start of a window to the next")
       ->type_name("N")
       ->capture_default_str();
-  app.add_option("--limit", flags->plan.limit, "windows at most; 0: all")->type_name("N")->capture_default_str();
-  app.add_option("--mode", flags->mode, "how tokens are fed")->type_name("two-phase|stream")->capture_default_str();
+  app.add_option("--limit", flags->plan.limit, "windows at most; 0: all")
+      ->type_name("N")
+      ->capture_default_str();
+  app.add_option("--mode", flags->mode, "how tokens are fed")
+      ->type_name("two-phase|stream")
+      ->capture_default_str();
   flags->output.declare(app, /*writes_file=*/true, /*gated=*/true, /*progress=*/true);
   return [flags] { return eval(*flags); };
 }

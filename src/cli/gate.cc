@@ -1,12 +1,11 @@
 #include "cli/gate.h"
 
+#include <fmt/format.h>        // fmt::format
+#include <kvcompress/error.h>  // UsageError
+
 #include <array>    // std::array
 #include <cstdlib>  // std::strtod
 #include <utility>  // std::pair
-
-#include <fmt/format.h>  // fmt::format
-
-#include <kvcompress/error.h>  // UsageError
 
 #include "base/nearest_name.h"  // nearest_name
 
@@ -69,8 +68,8 @@ const Json* find(const Json& json, const std::string& field) {
 
 Gate::Gate(const std::string& expression, const std::vector<std::string>& fields) : expression_(expression) {
   const auto wrong = [&](const std::string& got) {
-    return UsageError(fmt::format("[--require] expected FIELD OP NUMBER as in cache.ratio>=8, got {} in '{}'", got,
-                                  expression));
+    return UsageError(fmt::format("[--require] expected FIELD OP NUMBER as in cache.ratio>=8, got {} in '{}'",
+                                  got, expression));
   };
   const size_t at = expression.find_first_of("<>=!");
   if (at == std::string::npos) throw wrong("no comparison");
@@ -80,8 +79,8 @@ Gate::Gate(const std::string& expression, const std::vector<std::string>& fields
   if (operator_.empty()) throw wrong("an unknown comparison");
   field_ = trimmed(expression.substr(0, at));
   if (std::find(fields.begin(), fields.end(), field_) == fields.end()) {
-    throw UsageError(fmt::format("[--require] expected a field of the result, got '{}'; the nearest is '{}'", field_,
-                                 nearest_name(field_, fields)));
+    throw UsageError(fmt::format("[--require] expected a field of the result, got '{}'; the nearest is '{}'",
+                                 field_, nearest_name(field_, fields)));
   }
   const std::string number = trimmed(expression.substr(at + operator_.size()));
   const std::optional<double> bound = parse_number(number);
@@ -100,7 +99,8 @@ bool Gate::holds(double value) const {
 
 std::optional<std::string> Gate::failure(const Json& result) const {
   const Json* value = find(result, field_);
-  if (value == nullptr) return fmt::format("[--require] expected {}, got a result without {}", expression_, field_);
+  if (value == nullptr)
+    return fmt::format("[--require] expected {}, got a result without {}", expression_, field_);
   if (holds(value->get<double>())) return std::nullopt;
   return fmt::format("[--require] expected {}, got {}", expression_, value->dump());
 }

@@ -11,9 +11,9 @@ namespace kvcompress {
 
 class Gate {
  public:
-  // fields: every field that the command's results may have. UsageError for anything but FIELD OP NUMBER[SUFFIX] with
-  // a field of these and OP one of >= <= > < == !=. Suffixes: k M G (also kB MB GB) are powers of 1000, KiB MiB GiB of
-  // 1024, % is 1/100.
+  // fields: every field that the command's results may have. UsageError for anything but FIELD OP
+  // NUMBER[SUFFIX] with a field of these and OP one of >= <= > < == !=. Suffixes: k M G (also kB MB GB) are
+  // powers of 1000, KiB MiB GiB of 1024, % is 1/100.
   Gate(const std::string& expression, const std::vector<std::string>& fields);
 
   // Why the result does not pass; nullopt when it does. A figure that the result lacks does not pass.

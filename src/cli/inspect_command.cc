@@ -1,6 +1,5 @@
 // kvcompress inspect: what a model is, and what a recipe will cost on it, before anything runs.
-#include <fmt/format.h>  // fmt::format
-
+#include <fmt/format.h>        // fmt::format
 #include <kvcompress/error.h>  // UsageError
 
 #include "base/text.h"  // format_bytes, format_count
@@ -94,7 +93,8 @@ std::string cost_text(const CacheCost& cost, const Recipe& recipe) {
       "will hold  {} after a prompt of {} tokens: {:.1f}x smaller; at most {} while it is read\n",
       format_bytes(cost.bytes_per_token_f16), format_bytes(cost.bytes_full), format_count(cost.context),
       describe(recipe), format_bytes(cost.bytes_recipe), format_count(cost.context),
-      static_cast<double>(cost.bytes_full) / static_cast<double>(cost.bytes_recipe), format_bytes(cost.bytes_peak));
+      static_cast<double>(cost.bytes_full) / static_cast<double>(cost.bytes_recipe),
+      format_bytes(cost.bytes_peak));
 }
 
 int inspect(const InspectFlags& flags) {

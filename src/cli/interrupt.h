@@ -1,5 +1,5 @@
-// Ctrl-C: while an engine works the first one asks it to stop, so that the receipt so far can be shown; at any other
-// time, and the second time, the program ends at once. Always exit code 1, never death by signal.
+// Ctrl-C: while an engine works the first one asks it to stop, so that the receipt so far can be shown; at
+// any other time, and the second time, the program ends at once. Always exit code 1, never death by signal.
 #pragma once
 
 #include <atomic>  // std::atomic

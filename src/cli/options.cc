@@ -1,14 +1,12 @@
 #include "cli/options.h"
 
-#include <unistd.h>  // access
+#include <fmt/format.h>        // fmt::format
+#include <kvcompress/error.h>  // UsageError, IoError
+#include <unistd.h>            // access
 
 #include <charconv>    // std::from_chars
 #include <cstring>     // std::strerror
 #include <filesystem>  // std::filesystem::path
-
-#include <fmt/format.h>  // fmt::format
-
-#include <kvcompress/error.h>  // UsageError, IoError
 
 #include "bench/machine_facts.h"  // physical_cores
 #include "cli/console.h"          // set_log_format, require_output
@@ -16,7 +14,8 @@
 namespace kvcompress {
 namespace {
 
-void check_choice(const std::string& option, const std::string& value, const std::string& a, const std::string& b) {
+void check_choice(const std::string& option, const std::string& value, const std::string& a,
+                  const std::string& b) {
   if (value == a || value == b) return;
   throw UsageError(fmt::format("[{}] expected {} or {}, got '{}'", option, a, b, value));
 }
@@ -26,11 +25,15 @@ void check_choice(const std::string& option, const std::string& value, const std
 void ModelFlags::declare(CLI::App& app, const std::string& context_names) {
   engine.threads = physical_cores();
   app.add_option("-m,--model", path, "GGUF model file")->type_name("FILE");
-  app.add_option("-t,--threads", engine.threads, "threads that compute (default: physical cores)")->type_name("N");
-  app.add_option(context_names, engine.context, "tokens a sequence may have (default: what the model was trained for)")
+  app.add_option("-t,--threads", engine.threads, "threads that compute (default: physical cores)")
+      ->type_name("N");
+  app.add_option(context_names, engine.context,
+                 "tokens a sequence may have (default: what the model was trained for)")
       ->type_name("N");
   app.add_flag("--rope-extend", engine.rope_extend, "allow a context beyond what the model was trained for");
-  app.add_option("-b,--batch-size", engine.chunk, "prompt tokens read at once")->type_name("N")->capture_default_str();
+  app.add_option("-b,--batch-size", engine.chunk, "prompt tokens read at once")
+      ->type_name("N")
+      ->capture_default_str();
   app.add_option("--precision", precision, "fast, or exact: float32 activations, slower, for reference")
       ->type_name("fast|exact")
       ->capture_default_str();
@@ -57,8 +60,9 @@ void RecipeFlags::declare(CLI::App& app, bool several) {
       ->type_name("STAGE.KEY=VALUE")
       ->allow_extra_args(false);
   app.add_option("--profile", profile, "profile of the model that a method needs")->type_name("FILE");
-  app.add_option("--prefill", prefill_name,
-                 "exact: compress after the prompt; bounded: after every chunk, so that memory stays in the budget")
+  app.add_option(
+         "--prefill", prefill_name,
+         "exact: compress after the prompt; bounded: after every chunk, so that memory stays in the budget")
       ->type_name("exact|bounded")
       ->capture_default_str();
 }
@@ -66,9 +70,10 @@ void RecipeFlags::declare(CLI::App& app, bool several) {
 void RecipeFlags::check() const {
   check_choice("--prefill", prefill_name, "exact", "bounded");
   if (profile.empty()) return;
-  throw UsageError(fmt::format("[--profile] expected no profile, because no method of this version takes one, got "
-                               "'{}'; leave it out",
-                               profile));
+  throw UsageError(
+      fmt::format("[--profile] expected no profile, because no method of this version takes one, got "
+                  "'{}'; leave it out",
+                  profile));
 }
 
 PrefillMode RecipeFlags::prefill() const {
@@ -98,8 +103,12 @@ std::vector<RecipeFlags::Named> RecipeFlags::grid() const {
 }
 
 void SamplingFlags::declare(CLI::App& app) {
-  app.add_option("--seed", sampling.seed, "of the random choice among tokens")->type_name("N")->capture_default_str();
-  app.add_option("--temp", sampling.temperature, "0: always the best token")->type_name("X")->capture_default_str();
+  app.add_option("--seed", sampling.seed, "of the random choice among tokens")
+      ->type_name("N")
+      ->capture_default_str();
+  app.add_option("--temp", sampling.temperature, "0: always the best token")
+      ->type_name("X")
+      ->capture_default_str();
   app.add_option("--top-k", sampling.top_k, "0: all tokens")->type_name("N")->capture_default_str();
   app.add_option("--top-p", sampling.top_p)->type_name("X")->capture_default_str();
   app.add_option("--min-p", sampling.min_p)->type_name("X")->capture_default_str();
@@ -108,7 +117,8 @@ void SamplingFlags::declare(CLI::App& app) {
 
 void OutputFlags::declare(CLI::App& app, bool writes_file, bool gated, bool progress) {
   app.add_flag("--json", json, "one JSON object on standard output");
-  if (writes_file) app.add_option("-o,--output", file, "write the JSON to this file as well")->type_name("FILE");
+  if (writes_file)
+    app.add_option("-o,--output", file, "write the JSON to this file as well")->type_name("FILE");
   if (gated) {
     app.add_option("--require", requirements, "exit 3 unless this holds, as cache.ratio>=8 (repeatable)")
         ->type_name("EXPR")
@@ -127,8 +137,8 @@ void OutputFlags::apply() const {
   if (file.empty()) return;
   const std::filesystem::path folder = std::filesystem::absolute(file).parent_path();
   if (access(folder.c_str(), F_OK) != 0) {
-    throw IoError(fmt::format("[{}] expected a folder that exists, got: {}; create '{}' or give another -o", file,
-                              std::strerror(errno), folder.string()));
+    throw IoError(fmt::format("[{}] expected a folder that exists, got: {}; create '{}' or give another -o",
+                              file, std::strerror(errno), folder.string()));
   }
 }
 
@@ -156,8 +166,8 @@ std::vector<int64_t> parse_list(const std::string& option, const std::string& te
     int64_t value = 0;
     const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), value);
     if (error != std::errc() || end != part.data() + part.size() || value < minimum) {
-      throw UsageError(fmt::format("[{}] expected whole numbers of at least {} as in 1,2,8, got '{}'", option, minimum,
-                                   text));
+      throw UsageError(fmt::format("[{}] expected whole numbers of at least {} as in 1,2,8, got '{}'", option,
+                                   minimum, text));
     }
     values.push_back(value);
   }

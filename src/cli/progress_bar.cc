@@ -1,12 +1,11 @@
 #include "cli/progress_bar.h"
 
-#include <sys/ioctl.h>  // ioctl, TIOCGWINSZ
-#include <unistd.h>     // STDERR_FILENO
+#include <fmt/format.h>  // fmt::format
+#include <sys/ioctl.h>   // ioctl, TIOCGWINSZ
+#include <unistd.h>      // STDERR_FILENO
 
 #include <algorithm>  // std::clamp
 #include <utility>    // std::move
-
-#include <fmt/format.h>  // fmt::format
 
 #include "base/text.h"    // format_count, format_duration
 #include "cli/console.h"  // write_message
@@ -32,7 +31,8 @@ std::string progress_line(const std::string& label, const std::string& unit, int
                          format_duration(static_cast<double>(total - done) / rate));
   }
   const int room = columns - static_cast<int>(label.size() + facts.size()) - 6;
-  if (room < 8 || total <= 0) return (label + " " + facts).substr(0, static_cast<size_t>(std::max(columns - 1, 0)));
+  if (room < 8 || total <= 0)
+    return (label + " " + facts).substr(0, static_cast<size_t>(std::max(columns - 1, 0)));
   const int width = std::min(room, 40);
   const auto filled = static_cast<int>(std::clamp<int64_t>(width * done / total, 0, width));
   return fmt::format("{} [{}{}] {}", label, std::string(static_cast<size_t>(filled), '#'),
@@ -47,7 +47,8 @@ void ProgressBar::update(int64_t done, int64_t total) {
   next_draw_ = timer_.seconds() + kDrawInterval;
   drawn_ = true;
   // \r: to the line's start; \x1b[K: clears what is right of the text.
-  write_message("\r" + progress_line(label_, unit_, done, total, timer_.seconds(), terminal_columns()) + "\x1b[K");
+  write_message("\r" + progress_line(label_, unit_, done, total, timer_.seconds(), terminal_columns()) +
+                "\x1b[K");
 }
 
 void ProgressBar::clear() {

@@ -1,12 +1,10 @@
 #include "cli/prompt.h"
 
-#include <unistd.h>  // STDIN_FILENO
+#include <fmt/format.h>        // fmt::format
+#include <kvcompress/error.h>  // UsageError, InputError
+#include <unistd.h>            // STDIN_FILENO
 
 #include <nlohmann/json.hpp>  // nlohmann::json
-
-#include <fmt/format.h>  // fmt::format
-
-#include <kvcompress/error.h>  // UsageError, InputError
 
 #include "base/file.h"  // read_file, read_descriptor
 #include "base/text.h"  // invalid_utf8_offset
@@ -47,12 +45,15 @@ std::vector<int32_t> read_token_file(const std::string& path) {
 void check_ids(const Vocabulary& vocabulary, const std::string& path, const std::vector<int32_t>& tokens) {
   for (size_t i = 0; i < tokens.size(); i++) {
     if (tokens[i] < vocabulary.size()) continue;
-    throw InputError(fmt::format("[{}] expected token ids below {}, the model's vocabulary, got {} at index {}", path,
-                                 vocabulary.size(), tokens[i], i));
+    throw InputError(
+        fmt::format("[{}] expected token ids below {}, the model's vocabulary, got {} at index {}", path,
+                    vocabulary.size(), tokens[i], i));
   }
 }
 
-void append(std::vector<int32_t>& to, const std::vector<int32_t>& from) { to.insert(to.end(), from.begin(), from.end()); }
+void append(std::vector<int32_t>& to, const std::vector<int32_t>& from) {
+  to.insert(to.end(), from.begin(), from.end());
+}
 
 // A rendered chat prompt cut around the user's message.
 struct Rendered {
@@ -90,11 +91,12 @@ PromptTokens tokenize_hidden(const Vocabulary& vocabulary, const PromptFlags& fl
 
 void check_text(const std::string& name, const std::string& text) {
   if (const size_t at = text.find('\0'); at != std::string::npos) {
-    throw InputError(fmt::format("[{}] expected text, got a NUL byte at offset {}; give a text file", name, at));
+    throw InputError(
+        fmt::format("[{}] expected text, got a NUL byte at offset {}; give a text file", name, at));
   }
   if (const auto at = invalid_utf8_offset(text)) {
-    throw InputError(
-        fmt::format("[{}] expected UTF-8 text, got an invalid byte at offset {}; convert it to UTF-8", name, *at));
+    throw InputError(fmt::format(
+        "[{}] expected UTF-8 text, got an invalid byte at offset {}; convert it to UTF-8", name, *at));
   }
 }
 
@@ -104,8 +106,9 @@ PromptText read_prompt(const PromptFlags& flags) {
   }
   const bool hidden = flags.question == "hidden";
   if (hidden && !(flags.context_file && flags.text)) {
-    throw UsageError("[--question] expected -f and -p with hidden, got one of them only; the question of -p is read "
-                     "after the context of -f was compressed");
+    throw UsageError(
+        "[--question] expected -f and -p with hidden, got one of them only; the question of -p is read "
+        "after the context of -f was compressed");
   }
   if (flags.tokens_file && (flags.context_file || flags.text || flags.system)) {
     throw UsageError("[--tokens] expected no -f, -p or --system beside it, because it is the whole prompt");
@@ -125,7 +128,8 @@ PromptText read_prompt(const PromptFlags& flags) {
   // A text file ends with a line end that its writer did not mean as part of the prompt.
   if (!flags.text) drop_final_line_ends(prompt.context, 1);
   if (prompt.context.empty() && prompt.question.empty() && prompt.tokens.empty()) {
-    throw UsageError("[prompt] expected some text, got none; give -f FILE, -p TEXT or text on standard input");
+    throw UsageError(
+        "[prompt] expected some text, got none; give -f FILE, -p TEXT or text on standard input");
   }
   return prompt;
 }
@@ -135,8 +139,10 @@ bool uses_chat_template(const Vocabulary& vocabulary, const PromptFlags& flags) 
 }
 
 std::vector<int32_t> tokenize_message(const Vocabulary& vocabulary, const std::string& before,
-                                      const std::string& content, const std::string& after, bool add_special) {
-  const std::vector<int32_t> plain = vocabulary.tokenize(content, /*add_special=*/false, /*parse_special=*/false);
+                                      const std::string& content, const std::string& after,
+                                      bool add_special) {
+  const std::vector<int32_t> plain =
+      vocabulary.tokenize(content, /*add_special=*/false, /*parse_special=*/false);
   if (plain == vocabulary.tokenize(content, /*add_special=*/false, /*parse_special=*/true)) {
     // Tokenised as a whole, as the model saw such prompts in training.
     return vocabulary.tokenize(before + content + after, add_special, /*parse_special=*/true);

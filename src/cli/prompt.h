@@ -21,16 +21,16 @@ struct PromptText {
   std::vector<int32_t> tokens;  // of --tokens; then there is no text
 };
 
-// Throws UsageError for an empty prompt or options that do not go together, IoError for a file that cannot be read,
-// InputError (with the offset) for bytes that are no text.
+// Throws UsageError for an empty prompt or options that do not go together, IoError for a file that cannot be
+// read, InputError (with the offset) for bytes that are no text.
 PromptText read_prompt(const PromptFlags& flags);
 
 struct PromptTokens {
   std::vector<int32_t> prompt, question;  // question: read after the prompt was compressed
 };
 
-// With a chat template (and without no_chat) context and question become one user message, a blank line between.
-// Text that looks like a special token inside the user's words stays text there.
+// With a chat template (and without no_chat) context and question become one user message, a blank line
+// between. Text that looks like a special token inside the user's words stays text there.
 PromptTokens tokenize_prompt(const Vocabulary& vocabulary, const PromptFlags& flags, const PromptText& text);
 
 // Tokens of `before + content + after` in which special-token text counts outside `content` only.

@@ -1,8 +1,8 @@
 #include "cli/receipt_text.h"
 
-#include <algorithm>  // std::min
-
 #include <fmt/format.h>  // fmt::format
+
+#include <algorithm>  // std::min
 
 #include "base/text.h"  // format_bytes, format_count, format_duration
 
@@ -31,9 +31,10 @@ KeptSummary summarize(const std::vector<std::vector<int>>& kept) {
 
 std::string kept_line(const CacheReceipt& cache) {
   const KeptSummary kept = summarize(cache.kept);
-  std::string line = fmt::format("kept     {} of {} tokens a head on average (min {}, max {})",
-                                 format_count(static_cast<int64_t>(kept.mean + 0.5)), format_count(cache.tokens_seen),
-                                 format_count(kept.least), format_count(kept.most));
+  std::string line =
+      fmt::format("kept     {} of {} tokens a head on average (min {}, max {})",
+                  format_count(static_cast<int64_t>(kept.mean + 0.5)), format_count(cache.tokens_seen),
+                  format_count(kept.least), format_count(kept.most));
   if (cache.bytes > 0) {
     line += fmt::format(" · {:.1f}x smaller: {} -> {}", cache.ratio(), format_bytes(cache.bytes_full),
                         format_bytes(cache.bytes));
@@ -46,8 +47,9 @@ std::string speed_line(const Receipt& receipt) {
   const TimeReceipt& time = receipt.time;
   std::string line = fmt::format("speed    first token {}", format_duration(time.ttft_ms * 1e-3));
   if (receipt.generated_tokens > 1) {
-    line += fmt::format(" · then {:.1f} tokens/s (median {}, p95 {})", time.tokens_per_second,
-                        format_duration(time.tpot_median_ms * 1e-3), format_duration(time.tpot_p95_ms * 1e-3));
+    line +=
+        fmt::format(" · then {:.1f} tokens/s (median {}, p95 {})", time.tokens_per_second,
+                    format_duration(time.tpot_median_ms * 1e-3), format_duration(time.tpot_p95_ms * 1e-3));
   }
   return line + "\n";
 }
@@ -58,7 +60,8 @@ std::string receipt_text(const Receipt& receipt, const std::string& recipe) {
   return kept_line(receipt.cache) + speed_line(receipt) + "recipe   " + recipe + "\n";
 }
 
-Json run_json(const std::string& model, const std::string& recipe, const std::string& text, const Receipt& receipt) {
+Json run_json(const std::string& model, const std::string& recipe, const std::string& text,
+              const Receipt& receipt) {
   Json json;
   json["model"] = model;
   json["recipe"] = recipe;

@@ -12,6 +12,7 @@ namespace kvcompress {
 std::string receipt_text(const Receipt& receipt, const std::string& recipe);
 
 // The `run` object of interface.
-Json run_json(const std::string& model, const std::string& recipe, const std::string& text, const Receipt& receipt);
+Json run_json(const std::string& model, const std::string& recipe, const std::string& text,
+              const Receipt& receipt);
 
 }  // namespace kvcompress

@@ -5,8 +5,8 @@
 
 namespace kvcompress {
 
-int finish(const OutputFlags& flags, const Json& json, const std::string& text, const std::vector<Gate>& gates,
-           const std::vector<Json>& rows) {
+int finish(const OutputFlags& flags, const Json& json, const std::string& text,
+           const std::vector<Gate>& gates, const std::vector<Json>& rows) {
   // The file first: it is what a script waits for, and it must not be lost with a closed pipe.
   if (!flags.file.empty()) write_file(flags.file, dump(json) + "\n");
   if (flags.json) {

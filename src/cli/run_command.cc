@@ -1,13 +1,12 @@
 // kvcompress run: read a prompt, compress it, write an answer.
-#include <filesystem>  // std::filesystem::path
-
-#include <fmt/format.h>  // fmt::format
-
+#include <fmt/format.h>        // fmt::format
 #include <kvcompress/error.h>  // UsageError, Cancelled
 
-#include "base/file.h"         // write_file
-#include "base/timer.h"        // Timer
-#include "cli/chat.h"          // chat
+#include <filesystem>  // std::filesystem::path
+
+#include "base/file.h"   // write_file
+#include "base/timer.h"  // Timer
+#include "cli/chat.h"    // chat
 #include "cli/commands.h"
 #include "cli/console.h"       // write_output, log_info
 #include "cli/interrupt.h"     // StopOnInterrupt
@@ -36,10 +35,12 @@ struct RunFlags {
 void RunFlags::declare(CLI::App& app) {
   model.declare(app);
   app.add_option("-f,--file", prompt.context_file, "the context: a text file")->type_name("FILE");
-  app.add_option("-p,--prompt", prompt.text, "the question after the context, or the whole prompt")->type_name("TEXT");
+  app.add_option("-p,--prompt", prompt.text, "the question after the context, or the whole prompt")
+      ->type_name("TEXT");
   app.add_option("--tokens", prompt.tokens_file, "the prompt as a JSON list of token ids")->type_name("FILE");
-  app.add_option("--question", prompt.question,
-                 "visible: compressed together with the context; hidden: read after the context was compressed")
+  app.add_option(
+         "--question", prompt.question,
+         "visible: compressed together with the context; hidden: read after the context was compressed")
       ->type_name("visible|hidden")
       ->capture_default_str();
   app.add_option("-n,--predict", max_tokens, "tokens to write at most; -1: until the context is full")

@@ -22,7 +22,8 @@ bool runs_here(Isa isa) {
 #endif
 #ifdef KVC_HAVE_AVX2
     case Isa::avx2:
-      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+             __builtin_cpu_supports("f16c");
 #endif
 #ifdef KVC_HAVE_AVX512
     case Isa::avx512:

@@ -20,7 +20,8 @@ std::string_view name(Isa isa);
 // Those this build has and this machine can run, ascending; always starts with scalar.
 std::vector<Isa> supported_isas();
 
-// The best supported one, or the one KVCOMPRESS_ISA names. Throws UsageError when that is unknown or cannot run here.
+// The best supported one, or the one KVCOMPRESS_ISA names. Throws UsageError when that is unknown or cannot
+// run here.
 Isa active_isa();
 
 }  // namespace kvcompress

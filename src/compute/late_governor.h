@@ -1,5 +1,5 @@
-// Decides when a pool's helpers do more harm than good: a neighbour that holds a helper's core makes the caller
-// wait for an item that the helper claimed. Knows times only, so that its tests are tables.
+// Decides when a pool's helpers do more harm than good: a neighbour that holds a helper's core makes the
+// caller wait for an item that the helper claimed. Knows times only, so that its tests are tables.
 #pragma once
 
 #include <algorithm>  // std::min
@@ -9,8 +9,8 @@ namespace kvcompress {
 
 class LateGovernor {
  public:
-  // A region just ended in which the caller waited `waited_ns` for helpers after its own last item; its own items
-  // took `item_ns` each. Long items are waited for longer without blame.
+  // A region just ended in which the caller waited `waited_ns` for helpers after its own last item; its own
+  // items took `item_ns` each. Long items are waited for longer without blame.
   void record(int64_t now_ns, int64_t waited_ns, int64_t item_ns) {
     ++regions_since_change_;
     if (waited_ns <= kPatienceNs + 2 * item_ns) {
@@ -36,9 +36,10 @@ class LateGovernor {
 
  private:
   static constexpr int64_t kPatienceNs = 150'000;
-  static constexpr int64_t kTolerated = 3;       // late regions within kWindow regions that change the mode
+  static constexpr int64_t kTolerated = 3;  // late regions within kWindow regions that change the mode
   static constexpr int64_t kWindow = 64;
-  static constexpr int64_t kGoodRegions = 1024;  // so many together without a change of mode: the neighbour left
+  static constexpr int64_t kGoodRegions =
+      1024;  // so many together without a change of mode: the neighbour left
   static constexpr int64_t kAloneMinNs = 50'000'000;
   static constexpr int64_t kAloneMaxNs = 1'000'000'000;
 

@@ -49,8 +49,8 @@ bool spin(int64_t ns, Ready ready) {
   return ready();
 }
 
-// The claim word is (epoch << 32 | items not yet claimed). The epoch never repeats within a helper's sight, so a
-// helper that read the word long ago cannot claim from a later region: its exchange fails.
+// The claim word is (epoch << 32 | items not yet claimed). The epoch never repeats within a helper's sight,
+// so a helper that read the word long ago cannot claim from a later region: its exchange fails.
 constexpr uint64_t kRemaining = 0xffffffffu;
 bool open(uint64_t claim) { return (claim & kRemaining) != 0; }
 
@@ -68,7 +68,7 @@ struct ThreadPool::State {
   alignas(64) std::atomic<uint32_t> finished{0};
   std::atomic<bool> caller_sleeps{false};
   alignas(64) std::atomic<uint32_t> signal{0};  // what sleeping helpers wait on
-  std::atomic<int> sleepers{0};
+  std::atomic<int> sleepers{0};                 // went to sleep since the last signal, or more
   std::atomic<bool> stop{false};
   std::vector<std::thread> helpers;
   LateGovernor governor;
@@ -90,7 +90,8 @@ uint32_t ThreadPool::State::work(int worker) {
     const Function f = function.load(std::memory_order_relaxed);
     void* const c = context.load(std::memory_order_relaxed);
     const int64_t end = base.load(std::memory_order_relaxed) + items.load(std::memory_order_relaxed);
-    if (!claim.compare_exchange_weak(word, word - 1, std::memory_order_acq_rel, std::memory_order_acquire)) continue;
+    if (!claim.compare_exchange_weak(word, word - 1, std::memory_order_acq_rel, std::memory_order_acquire))
+      continue;
     f(c, end - static_cast<int64_t>(word & kRemaining), worker);
     ++done;
     word = claim.load(std::memory_order_acquire);
@@ -103,7 +104,6 @@ void ThreadPool::State::sleep_until_open() {
   sleepers.fetch_add(1);
   // Between this increment and the caller's look at `sleepers` one of the two sees the other.
   if (!open(claim.load()) && !stop.load()) signal.wait(seen);
-  sleepers.fetch_sub(1);
 }
 
 void ThreadPool::State::help(int worker) {
@@ -130,7 +130,10 @@ void ThreadPool::State::publish(int64_t first, int64_t count, Function f, void* 
   finished.store(0, std::memory_order_relaxed);
   const uint64_t epoch = (claim.load(std::memory_order_relaxed) >> 32) + 1;
   claim.store(epoch << 32 | static_cast<uint64_t>(count));
+  // Taken back to 0 by the caller, so that a helper which was woken but has no core yet is not woken again by
+  // every region until it has.
   if (sleepers.load() > 0) {
+    sleepers.store(0);
     signal.fetch_add(1);
     signal.notify_all();
   }
@@ -174,7 +177,8 @@ int64_t ThreadPool::State::run_alone(int64_t items, Function f, void* c) {
 
 ThreadPool::ThreadPool(int threads) : size_(threads) {
   if (threads < 1) {
-    throw UsageError("[threads] expected 1 or more got " + std::to_string(threads) + "; pass -t with 1 or more");
+    throw UsageError("[threads] expected 1 or more got " + std::to_string(threads) +
+                     "; pass -t with 1 or more");
   }
   state_ = std::make_unique<State>();
   state_->helpers.reserve(threads - 1);

@@ -20,13 +20,14 @@ class ThreadPool {
 
   int size() const { return size_; }
 
-  // Calls task(item, worker) once for each item in [0, items), worker in [0, size()), and returns when all are
-  // done. Items are claimed in ascending order by whichever worker is free. Not reentrant: a task must not call
-  // this. A task must not throw.
+  // Calls task(item, worker) once for each item in [0, items), worker in [0, size()), and returns when all
+  // are done. Items are claimed in ascending order by whichever worker is free. Not reentrant: a task must
+  // not call this. A task must not throw.
   template <typename Task>
   void parallel_for(int64_t items, Task&& task) {
     using T = std::remove_reference_t<Task>;
-    run(items, [](void* context, int64_t item, int worker) { (*static_cast<T*>(context))(item, worker); },
+    run(
+        items, [](void* context, int64_t item, int worker) { (*static_cast<T*>(context))(item, worker); },
         const_cast<void*>(static_cast<const void*>(&task)));
   }
 

@@ -10,7 +10,8 @@ namespace kvcompress {
 enum class WeightFormat { f32, f16, bf16, q4_0, q4_1, q5_0, q5_1, q8_0, q4_k, q5_k, q6_k, other };
 inline constexpr int kWeightFormats = static_cast<int>(WeightFormat::other);
 
-// Blocks of 32. Nibble j holds elements j (low) and j + 16 (high); bit j of `high_bits` is bit 4 of element j.
+// Blocks of 32. Nibble j holds elements j (low) and j + 16 (high); bit j of `high_bits` is bit 4 of element
+// j.
 struct BlockQ4_0 {
   uint16_t scale;
   uint8_t nibbles[16];  // value = scale * (q - 8)
@@ -47,8 +48,8 @@ struct BlockQ5_K {
   uint8_t high_bits[32];  // bit b of byte j is bit 4 of element j of block b
   uint8_t nibbles[128];
 };
-// 16 blocks of 16 with 8-bit scales, value = scale * sc * (q - 32). Each half of 128 elements: low nibbles of 64
-// bytes, then their high nibbles; bits 2 g, 2 g + 1 of high_bits byte j are bits 4, 5 of element 32 g + j.
+// 16 blocks of 16 with 8-bit scales, value = scale * sc * (q - 32). Each half of 128 elements: low nibbles of
+// 64 bytes, then their high nibbles; bits 2 g, 2 g + 1 of high_bits byte j are bits 4, 5 of element 32 g + j.
 struct BlockQ6_K {
   uint8_t nibbles[128];
   uint8_t high_bits[64];

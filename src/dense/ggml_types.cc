@@ -89,7 +89,8 @@ const WeightType& weight_type_of(WeightFormat format) {
   for (const WeightType& type : all_types()) {
     if (type.name != nullptr && type.format == format) return type;
   }
-  throw InputError("[weight format] expected one that ggml knows got " + std::to_string(static_cast<int>(format)) +
+  throw InputError("[weight format] expected one that ggml knows got " +
+                   std::to_string(static_cast<int>(format)) +
                    "; build with the llama.cpp that this version names");
 }
 

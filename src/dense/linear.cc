@@ -2,11 +2,11 @@
 
 #include <string>  // std::to_string
 
-#include "compute/isa.h"           // active_isa
-#include "dense/ggml_types.h"      // weight_type
-#include "dense/panel_path.h"      // PanelPath
-#include "dense/rows_path.h"       // RowsPath
-#include "kvcompress/error.h"      // UsageError
+#include "compute/isa.h"       // active_isa
+#include "dense/ggml_types.h"  // weight_type
+#include "dense/panel_path.h"  // PanelPath
+#include "dense/rows_path.h"   // RowsPath
+#include "kvcompress/error.h"  // UsageError
 
 namespace kvcompress {
 namespace {
@@ -20,9 +20,10 @@ void check(const Activations& input, std::span<const Product> products) {
     const Weight& weight = *product.weight;
     const WeightType& type = weight_type(weight.type);
     if (weight.columns != columns || columns % type.block != 0 || input.stride < columns) {
-      throw UsageError("[dense product] expected weights of " + std::to_string(columns) + " columns, a multiple of " +
-                       std::to_string(type.block) + " and at most the input's " + std::to_string(input.stride) +
-                       ", got " + std::to_string(weight.columns) + "; check the model's shapes");
+      throw UsageError("[dense product] expected weights of " + std::to_string(columns) +
+                       " columns, a multiple of " + std::to_string(type.block) + " and at most the input's " +
+                       std::to_string(input.stride) + ", got " + std::to_string(weight.columns) +
+                       "; check the model's shapes");
     }
   }
 }
@@ -95,9 +96,10 @@ std::string Linear::describe() const {
                                   ? "BF16 panels (the machine has BF16 dot products)"
                                   : "float32 panels (no BF16 dot products in " + isa + ")";
   const bool own = multiply_rows_kernel(scratch_->isa, WeightFormat::q4_0) != nullptr;
-  const std::string decode = own ? "8-bit activations on the file's rows with own kernels for q4_0 q4_1 q5_0 q5_1 q8_0 "
-                                   "q4_K q5_K q6_K, ggml's dot products for other types"
-                                 : "ggml's dot products on the file's rows (no 8-bit dot products in " + isa + ")";
+  const std::string decode =
+      own ? "8-bit activations on the file's rows with own kernels for q4_0 q4_1 q5_0 q5_1 q8_0 "
+            "q4_K q5_K q6_K, ggml's dot products for other types"
+          : "ggml's dot products on the file's rows (no 8-bit dot products in " + isa + ")";
   return "dense: prefill takes " + prefill + "; decode takes " + decode;
 }
 

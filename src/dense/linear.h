@@ -1,5 +1,5 @@
-// Weight matrices times activations. A token's arithmetic depends on its phase (prefill or decode) and never on what
-// else is in the batch, so a sequence gives the same tokens alone and in a batch.
+// Weight matrices times activations. A token's arithmetic depends on its phase (prefill or decode) and never
+// on what else is in the batch, so a sequence gives the same tokens alone and in a batch.
 #pragma once
 
 #include <cstddef>  // std::byte

@@ -1,5 +1,6 @@
-// BF16 panels: 6 tokens by 64 lanes in 24 registers, two columns per dot-product instruction. A step down the columns
-// takes 4 loads of the panel and 6 broadcasts for 24 products, so the panel may stream from the L2 cache.
+// BF16 panels: 6 tokens by 64 lanes in 24 registers, two columns per dot-product instruction. A step down the
+// columns takes 4 loads of the panel and 6 broadcasts for 24 products, so the panel may stream from the L2
+// cache.
 #include "dense/panel_kernels.h"
 
 #if KVC_ISA_IS_avx512_bf16
@@ -18,8 +19,9 @@ inline void multiply_tile(const PanelCall& call, int token, int lane) {
   __m512 sums[Tokens][Vectors];
   for (int t = 0; t < Tokens; ++t) {
     for (int v = 0; v < Vectors; ++v) {
-      sums[t][v] = call.first ? _mm512_setzero_ps()
-                              : _mm512_loadu_ps(call.partial + int64_t{token + t} * kPanelRows + lane + 16 * v);
+      sums[t][v] = call.first
+                       ? _mm512_setzero_ps()
+                       : _mm512_loadu_ps(call.partial + int64_t{token + t} * kPanelRows + lane + 16 * v);
     }
   }
   for (int64_t pair = 0; pair < call.columns / 2; ++pair, w += kPanelRows * 4, x += 4) {
@@ -29,7 +31,8 @@ inline void multiply_tile(const PanelCall& call, int token, int lane) {
       int two;
       __builtin_memcpy(&two, x + t * stride, sizeof two);
       const __m512i value = _mm512_set1_epi32(two);
-      for (int v = 0; v < Vectors; ++v) sums[t][v] = _mm512_dpbf16_ps(sums[t][v], (__m512bh)value, (__m512bh)weights[v]);
+      for (int v = 0; v < Vectors; ++v)
+        sums[t][v] = _mm512_dpbf16_ps(sums[t][v], (__m512bh)value, (__m512bh)weights[v]);
     }
   }
   for (int t = 0; t < Tokens; ++t) {

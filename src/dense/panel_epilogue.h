@@ -6,7 +6,8 @@
 namespace kvcompress::KVC_ISA {
 namespace {
 
-// Sums of lanes [lane, lane + lanes) of one token, from registers: either carried on to the next part or written out.
+// Sums of lanes [lane, lane + lanes) of one token, from registers: either carried on to the next part or
+// written out.
 inline void finish_lanes(const PanelCall& call, int token, int lane, int lanes, const float* sums) {
   if (!call.last) {
     float* partial = call.partial + int64_t{token} * kPanelRows + lane;

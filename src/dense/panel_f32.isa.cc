@@ -34,8 +34,9 @@ struct Tile {
     Vector sums[Tokens][kVectors];
     for (int t = 0; t < Tokens; ++t) {
       for (int v = 0; v < kVectors; ++v) {
-        sums[t][v] = call.first ? Vector{}
-                                : load(call.partial + int64_t{token + t} * kPanelRows + lane + v * kVectorFloats);
+        sums[t][v] = call.first
+                         ? Vector{}
+                         : load(call.partial + int64_t{token + t} * kPanelRows + lane + v * kVectorFloats);
       }
     }
     for (int64_t c = 0; c < call.columns; ++c, w += kPanelRows) {

@@ -42,7 +42,8 @@ void convert(const float* x, int64_t n, int64_t padded, std::byte* out) {
 template <auto Store, auto Index>
 void pack(const float* rows_f32, int64_t stride, int rows, int64_t columns, int lane, std::byte* panel) {
   for (int64_t c = 0; c < columns; ++c) {
-    for (int r = 0; r < kPackRows; ++r) Store(panel, Index(c, lane + r), r < rows ? rows_f32[r * stride + c] : 0.0f);
+    for (int r = 0; r < kPackRows; ++r)
+      Store(panel, Index(c, lane + r), r < rows ? rows_f32[r * stride + c] : 0.0f);
   }
 }
 

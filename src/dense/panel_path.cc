@@ -8,11 +8,12 @@
 namespace kvcompress {
 namespace {
 
-constexpr int64_t kPanelBytes = 256 << 10;   // a quarter of a 1 MiB L2 cache: the activations pass through it as well
-constexpr int64_t kStageColumns = 256;       // expanded at a time; a multiple of every type's block
-constexpr int64_t kStageStride = 256 + 16;   // floats; off a power of two, which would crowd a few cache sets
-constexpr int kMinTokens = 96;               // per item, so that expansion stays small beside the products
-constexpr int kMaxTokensOfParts = 1020;      // bounds the sums carried between parts to 255 KiB
+constexpr int64_t kPanelBytes =
+    256 << 10;  // a quarter of a 1 MiB L2 cache: the activations pass through it as well
+constexpr int64_t kStageColumns = 256;      // expanded at a time; a multiple of every type's block
+constexpr int64_t kStageStride = 256 + 16;  // floats; off a power of two, which would crowd a few cache sets
+constexpr int kMinTokens = 96;              // per item, so that expansion stays small beside the products
+constexpr int kMaxTokensOfParts = 1020;     // bounds the sums carried between parts to 255 KiB
 constexpr int kTileTokens = 6;
 constexpr int kItemsPerThread = 4;
 
@@ -77,8 +78,8 @@ int64_t PanelPath::plan(std::span<const Product> products) {
 }
 
 // Rows and columns of a weight into the worker's panel, by way of a staging block that stays in the L1 cache.
-void PanelPath::expand(const Weight& weight, int64_t first_row, int rows, int64_t first_column, int64_t columns,
-                       Worker& worker) {
+void PanelPath::expand(const Weight& weight, int64_t first_row, int rows, int64_t first_column,
+                       int64_t columns, Worker& worker) {
   const WeightType& type = weight_type(weight.type);
   const ExpandRow kernel = expand_row_kernel(isa_, type.format);
   float* staging = reinterpret_cast<float*>(worker.staging.data());
@@ -109,7 +110,8 @@ void PanelPath::run(int64_t index, int worker_index) {
   const Product& product = *item.product;
   Worker& worker = workers_[worker_index];
   const int64_t element = kernels_.bf16 ? 2 : 4;
-  const std::byte* activations = kernels_.bf16 ? converted_.data() : reinterpret_cast<const std::byte*>(activations_);
+  const std::byte* activations =
+      kernels_.bf16 ? converted_.data() : reinterpret_cast<const std::byte*>(activations_);
   PanelCall call{};
   call.activation_stride = kernels_.bf16 ? padded_columns_ : stride_;
   call.tokens = item.tokens;

@@ -1,12 +1,12 @@
-// Products of many tokens: blocks of 64 weight rows are expanded into a panel that stays in the L2 cache and is
-// multiplied with all tokens. Nothing expanded outlives its work item.
+// Products of many tokens: blocks of 64 weight rows are expanded into a panel that stays in the L2 cache and
+// is multiplied with all tokens. Nothing expanded outlives its work item.
 #pragma once
 
 #include <cstdint>  // int64_t
 #include <span>     // std::span
 #include <vector>   // std::vector
 
-#include "compute/isa.h"          // Isa
+#include "compute/isa.h"           // Isa
 #include "dense/aligned_buffer.h"  // AlignedBuffer
 #include "dense/linear.h"          // Product
 #include "dense/panel_kernels.h"   // PanelKernels
@@ -40,7 +40,8 @@ class PanelPath {
     AlignedBuffer panel, staging, partial;
   };
 
-  void expand(const Weight& weight, int64_t first_row, int rows, int64_t first_column, int64_t columns, Worker& worker);
+  void expand(const Weight& weight, int64_t first_row, int rows, int64_t first_column, int64_t columns,
+              Worker& worker);
   int tokens_per_item(int64_t blocks) const;
 
   Isa isa_;

@@ -36,7 +36,8 @@ void RopeTable::prepare(std::span<const int32_t> positions) {
 void RopeTable::rotate(RopePairing pairing, int row, int heads, int head_dim, float* x) const {
   static const RowKernels& kernels = row_kernels(active_isa());
   const auto turn = pairing == RopePairing::adjacent ? kernels.rotate_adjacent : kernels.rotate_halves;
-  for (int head = 0; head < heads; ++head) turn(cosines(row), sines(row), half_, x + int64_t{head} * head_dim);
+  for (int head = 0; head < heads; ++head)
+    turn(cosines(row), sines(row), half_, x + int64_t{head} * head_dim);
 }
 
 }  // namespace kvcompress

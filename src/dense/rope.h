@@ -1,5 +1,5 @@
-// Rotary position embedding in float32. Cosines and sines are computed once per step for all its rows (angles in
-// double) and shared by every head of every layer that has the same settings.
+// Rotary position embedding in float32. Cosines and sines are computed once per step for all its rows (angles
+// in double) and shared by every head of every layer that has the same settings.
 #pragma once
 
 #include <cstddef>  // size_t
@@ -10,10 +10,11 @@
 namespace kvcompress {
 
 struct RopeSettings {
-  int dims = 0;                     // channels of a head that turn: the first `dims`, even
+  int dims = 0;  // channels of a head that turn: the first `dims`, even
   double base = 10000.0;
-  double freq_scale = 1.0;          // linear scaling: 1 / factor
-  const float* factors = nullptr;   // [dims / 2] divisors of the frequencies (Llama 3), or nullptr; read at construction
+  double freq_scale = 1.0;  // linear scaling: 1 / factor
+  const float* factors =
+      nullptr;  // [dims / 2] divisors of the frequencies (Llama 3), or nullptr; read at construction
 };
 
 enum class RopePairing {

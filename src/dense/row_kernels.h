@@ -9,7 +9,8 @@ namespace kvcompress {
 
 struct RowKernels {
   void (*rms_norm)(const float* x, const float* weight, float epsilon, int64_t n, float* out);
-  void (*layer_norm)(const float* x, const float* weight, const float* bias, float epsilon, int64_t n, float* out);
+  void (*layer_norm)(const float* x, const float* weight, const float* bias, float epsilon, int64_t n,
+                     float* out);
   void (*silu_mul)(const float* gate, const float* up, int64_t n, float* out);
   void (*gelu_mul)(const float* gate, const float* up, int64_t n, float* out);
   void (*gelu)(const float* x, int64_t n, float* out);

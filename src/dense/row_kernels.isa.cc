@@ -1,5 +1,5 @@
-// Row operations, written as loops without branches or calls that the compiler vectorises for each instruction set.
-// `out` may be the input itself: same elements, so no dependence between iterations (ivdep).
+// Row operations, written as loops without branches or calls that the compiler vectorises for each
+// instruction set. `out` may be the input itself: same elements, so no dependence between iterations (ivdep).
 // Sums run in kLanes partial sums, so that they may be vectorised without giving up a fixed order.
 #include "dense/row_kernels.h"
 
@@ -76,7 +76,8 @@ void rms_norm(const float* x, const float* weight, float epsilon, int64_t n, flo
   }
 }
 
-void layer_norm(const float* x, const float* weight, const float* bias, float epsilon, int64_t n, float* out) {
+void layer_norm(const float* x, const float* weight, const float* bias, float epsilon, int64_t n,
+                float* out) {
   const float mean = sum(x, n) / static_cast<float>(n);
   const float inverse = 1.0f / __builtin_sqrtf(sum_of_squares(x, mean, n) / static_cast<float>(n) + epsilon);
 #pragma GCC ivdep
@@ -121,7 +122,8 @@ void softcap(const float* x, float cap, int64_t n, float* out) {
   for (int64_t i = 0; i < n; ++i) out[i] = cap * hyperbolic_tangent(x[i] / cap);
 }
 
-void rotate_adjacent(const float* __restrict cosines, const float* __restrict sines, int half, float* __restrict x) {
+void rotate_adjacent(const float* __restrict cosines, const float* __restrict sines, int half,
+                     float* __restrict x) {
   for (int i = 0; i < half; ++i) {
     const float a = x[2 * i], b = x[2 * i + 1];
     x[2 * i] = a * cosines[i] - b * sines[i];
@@ -129,7 +131,8 @@ void rotate_adjacent(const float* __restrict cosines, const float* __restrict si
   }
 }
 
-void rotate_halves(const float* __restrict cosines, const float* __restrict sines, int half, float* __restrict x) {
+void rotate_halves(const float* __restrict cosines, const float* __restrict sines, int half,
+                   float* __restrict x) {
   float* __restrict y = x + half;
   for (int i = 0; i < half; ++i) {
     const float a = x[i], b = y[i];

@@ -13,7 +13,8 @@ void rms_norm(const float* x, const float* weight, float epsilon, int64_t n, flo
   for (int64_t i = 0; i < n; ++i) out[i] = x[i] * inverse * (weight != nullptr ? weight[i] : 1.0f);
 }
 
-void layer_norm(const float* x, const float* weight, const float* bias, float epsilon, int64_t n, float* out) {
+void layer_norm(const float* x, const float* weight, const float* bias, float epsilon, int64_t n,
+                float* out) {
   double sum = 0, squares = 0;
   for (int64_t i = 0; i < n; ++i) sum += x[i];
   const double mean = sum / static_cast<double>(n);

@@ -40,13 +40,18 @@ void rms_norm(const float* x, const float* weight, float epsilon, int64_t n, flo
   active().rms_norm(x, weight, epsilon, n, out);
 }
 
-void layer_norm(const float* x, const float* weight, const float* bias, float epsilon, int64_t n, float* out) {
+void layer_norm(const float* x, const float* weight, const float* bias, float epsilon, int64_t n,
+                float* out) {
   active().layer_norm(x, weight, bias, epsilon, n, out);
 }
 
-void silu_mul(const float* gate, const float* up, int64_t n, float* out) { active().silu_mul(gate, up, n, out); }
+void silu_mul(const float* gate, const float* up, int64_t n, float* out) {
+  active().silu_mul(gate, up, n, out);
+}
 
-void gelu_mul(const float* gate, const float* up, int64_t n, float* out) { active().gelu_mul(gate, up, n, out); }
+void gelu_mul(const float* gate, const float* up, int64_t n, float* out) {
+  active().gelu_mul(gate, up, n, out);
+}
 
 void gelu(const float* x, int64_t n, float* out) { active().gelu(x, n, out); }
 

@@ -1,5 +1,6 @@
-// The operations on one row (token) of activations between the matrix products. They run on the calling thread;
-// a caller with many rows spreads them over the pool. Unless said otherwise `out` may be the input itself.
+// The operations on one row (token) of activations between the matrix products. They run on the calling
+// thread; a caller with many rows spreads them over the pool. Unless said otherwise `out` may be the input
+// itself.
 #pragma once
 
 #include <cstdint>  // int64_t

@@ -1,13 +1,13 @@
-// Decoding of 128 weights (4 blocks of 32) of a row into unsigned codes, in AVX-512 registers. Included by *.isa.cc
-// files only. Lane L (128 bits) of `low` holds elements 0..15 of block L, of `high` elements 16..31.
+// Decoding of 128 weights (4 blocks of 32) of a row into unsigned codes, in AVX-512 registers. Included by
+// *.isa.cc files only. Lane L (128 bits) of `low` holds elements 0..15 of block L, of `high` elements 16..31.
 //
 // A format F gives:
 //   kUnits         units of 128 in a step: 1 for blocks of 32, 2 for super-blocks of 256
 //   kStepBytes     bytes of a step
 //   kind           how codes become values, see Kind
 //   Header, header(steps, blocks)    what scales() needs of four rows' steps
-//   codes(step, unit, blocks)        `blocks` < 4 in the last unit of a row: beyond them nothing is read, codes are 0
-//   scales(header, unit)             of four rows: element 4 L + j belongs to block L of row j
+//   codes(step, unit, blocks)        `blocks` < 4 in the last unit of a row: beyond them nothing is read,
+//   codes are 0 scales(header, unit)             of four rows: element 4 L + j belongs to block L of row j
 #pragma once
 
 #include "compute/simd/intrinsics_x86.h"
@@ -36,7 +36,8 @@ using Steps = const uint8_t* const (&)[4];
 inline __m512i nibble_mask() { return _mm512_set1_epi8(15); }
 
 inline Codes split_nibbles(__m512i nibbles) {
-  return {_mm512_and_si512(nibbles, nibble_mask()), _mm512_and_si512(_mm512_srli_epi16(nibbles, 4), nibble_mask())};
+  return {_mm512_and_si512(nibbles, nibble_mask()),
+          _mm512_and_si512(_mm512_srli_epi16(nibbles, 4), nibble_mask())};
 }
 
 // The 16-bit words of a unit of four small blocks, 32..48 words, in two overlapping registers.
@@ -70,7 +71,8 @@ constexpr uint16_t index_of(int word) {
 template <int kUnitWords>
 constexpr WordIndex nibble_index(int offset) {
   WordIndex index{};
-  for (int i = 0; i < 32; ++i) index.word[i] = index_of<kUnitWords>(kUnitWords / 4 * (i / 8) + offset + i % 8);
+  for (int i = 0; i < 32; ++i)
+    index.word[i] = index_of<kUnitWords>(kUnitWords / 4 * (i / 8) + offset + i % 8);
   return index;
 }
 
@@ -78,7 +80,8 @@ constexpr WordIndex nibble_index(int offset) {
 template <int kUnitWords>
 constexpr WordIndex bits_index(int offset) {
   WordIndex index{};
-  for (int i = 0; i < 32; ++i) index.word[i] = index_of<kUnitWords>(kUnitWords / 4 * (i / 8) + offset + i % 8 / 4);
+  for (int i = 0; i < 32; ++i)
+    index.word[i] = index_of<kUnitWords>(kUnitWords / 4 * (i / 8) + offset + i % 8 / 4);
   return index;
 }
 
@@ -92,8 +95,8 @@ constexpr WordIndex scale_index(int scale, int minimum) {
   return index;
 }
 
-// Formats of blocks of 32 with nibbles: `kBits` is the word of the high bits, or -1; `kMinimum` the word of the
-// minimum, or -1.
+// Formats of blocks of 32 with nibbles: `kBits` is the word of the high bits, or -1; `kMinimum` the word of
+// the minimum, or -1.
 template <int kBlockBytes, int kMinimum, int kBits, int kNibbles>
 struct SmallBlocks {
   static constexpr int kUnits = 1;
@@ -127,7 +130,8 @@ struct SmallBlocks {
       const __m512i bits = words.pick(kBitsIndex.vector());
       const __m512i which = _mm512_set1_epi64(static_cast<int64_t>(0x8040201008040201u));
       const __m512i low_bytes = _mm512_broadcast_i32x4(_mm_set_epi64x(0x0101010101010101, 0));
-      const __m512i high_bytes = _mm512_broadcast_i32x4(_mm_set_epi64x(0x0909090909090909, 0x0808080808080808));
+      const __m512i high_bytes =
+          _mm512_broadcast_i32x4(_mm_set_epi64x(0x0909090909090909, 0x0808080808080808));
       const __m512i sixteen = _mm512_set1_epi8(16);
       const __mmask64 low = _mm512_test_epi8_mask(_mm512_shuffle_epi8(bits, low_bytes), which);
       const __mmask64 high = _mm512_test_epi8_mask(_mm512_shuffle_epi8(bits, high_bytes), which);

@@ -9,7 +9,9 @@ namespace {
 // Sixteen bytes of each of four rows, row j in lane j.
 template <int kOffset>
 inline __m512i lanes_of(Steps steps) {
-  const auto at = [&](int j) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(steps[j] + kOffset)); };
+  const auto at = [&](int j) {
+    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(steps[j] + kOffset));
+  };
   const __m256i low = _mm256_inserti128_si256(_mm256_castsi128_si256(at(0)), at(1), 1);
   const __m256i high = _mm256_inserti128_si256(_mm256_castsi128_si256(at(2)), at(3), 1);
   return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
@@ -57,24 +59,27 @@ struct SuperBlocks {
   static constexpr int kHighBits = 16, kNibbles = kFiveBits ? 48 : 16;  // byte offsets
 
   struct Header {
-    __m512i packed;         // lanes: scales of blocks 0..3, their minima, scales of 4..7, minima; bytes [L][j]
+    __m512i packed;  // lanes: scales of blocks 0..3, their minima, scales of 4..7, minima; bytes [L][j]
     __m512 scale, minimum;  // element 4 L + j: of row j
   };
 
   static Header header(Steps steps, int) {
     const __m512i lanes = lanes_of<0>(steps);
-    // Words w0, w1, w2 of the packed scales: scale 0..3 and minimum 0..3 are the low 6 bits of w0, w1; the others
-    // take 4 bits from w2 and the upper 2 from w0, w1.
+    // Words w0, w1, w2 of the packed scales: scale 0..3 and minimum 0..3 are the low 6 bits of w0, w1; the
+    // others take 4 bits from w2 and the upper 2 from w0, w1.
     const __m512i six = _mm512_shuffle_epi32(lanes, _MM_PERM_ENUM(0b10011001));   // w0 w1 w0 w1
     const __m512i four = _mm512_shuffle_epi32(lanes, _MM_PERM_ENUM(0b11111111));  // w2 w2 w2 w2
     const __m512i four_bits = _mm512_and_si512(
         _mm512_srlv_epi32(four, _mm512_broadcast_i32x4(_mm_setr_epi32(0, 0, 0, 4))), nibble_mask());
     const __m512i two_bits = _mm512_and_si512(_mm512_srli_epi32(six, 2), _mm512_set1_epi8(0x30));
-    const __m512i all = _mm512_mask_or_epi32(_mm512_and_si512(six, _mm512_set1_epi8(0x3f)), 0xcccc, four_bits, two_bits);
+    const __m512i all =
+        _mm512_mask_or_epi32(_mm512_and_si512(six, _mm512_set1_epi8(0x3f)), 0xcccc, four_bits, two_bits);
     // Halves d, dmin of the rows: to floats [d0..d3 | dmin0..dmin3].
-    const __m512i first_dwords = _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 4, 8, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), lanes);
-    const __m128i halves = _mm_shuffle_epi8(_mm512_castsi512_si128(first_dwords),
-                                            _mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15));
+    const __m512i first_dwords =
+        _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 4, 8, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), lanes);
+    const __m128i halves =
+        _mm_shuffle_epi8(_mm512_castsi512_si128(first_dwords),
+                         _mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15));
     const __m256 floats = _mm256_cvtph_ps(halves);
     const __m512 minimum = _mm512_broadcast_f32x4(_mm256_extractf128_ps(floats, 1));
     return {rows_to_blocks(all), _mm512_broadcast_f32x4(_mm256_castps256_ps128(floats)),
@@ -90,15 +95,18 @@ struct SuperBlocks {
     const __m512i nibbles = _mm512_loadu_si512(step + kNibbles + 64 * unit);
     const __m512i shift = per_lane(0, 4, 0, 4);
     // Byte chunks 0, 1 hold blocks 0 (low nibbles) and 1 (high); chunks 2, 3 blocks 2 and 3.
-    Codes codes{_mm512_and_si512(_mm512_srlv_epi64(_mm512_shuffle_i64x2(nibbles, nibbles, 0xa0), shift), nibble_mask()),
-                _mm512_and_si512(_mm512_srlv_epi64(_mm512_shuffle_i64x2(nibbles, nibbles, 0xf5), shift), nibble_mask())};
+    Codes codes{_mm512_and_si512(_mm512_srlv_epi64(_mm512_shuffle_i64x2(nibbles, nibbles, 0xa0), shift),
+                                 nibble_mask()),
+                _mm512_and_si512(_mm512_srlv_epi64(_mm512_shuffle_i64x2(nibbles, nibbles, 0xf5), shift),
+                                 nibble_mask())};
     if constexpr (kFiveBits) {
       // Block b's bit is bit b of a byte; rotated to bit 4 within its own byte.
       const __m512i turn = unit == 0 ? per_lane(4, 3, 2, 1) : per_lane(0, 63, 62, 61);
       const __m512i bit = _mm512_set1_epi8(16);
-      codes.low = _mm512_or_si512(codes.low, _mm512_and_si512(_mm512_rolv_epi64(broadcast16(step + kHighBits), turn), bit));
-      codes.high =
-          _mm512_or_si512(codes.high, _mm512_and_si512(_mm512_rolv_epi64(broadcast16(step + kHighBits + 16), turn), bit));
+      codes.low = _mm512_or_si512(
+          codes.low, _mm512_and_si512(_mm512_rolv_epi64(broadcast16(step + kHighBits), turn), bit));
+      codes.high = _mm512_or_si512(
+          codes.high, _mm512_and_si512(_mm512_rolv_epi64(broadcast16(step + kHighBits + 16), turn), bit));
     }
     return codes;
   }

@@ -14,7 +14,8 @@ void quantize_activations_scalar(const float* x, int64_t columns, ActivationUnit
     ActivationUnit& unit = units[block / 4];
     const int64_t b = block % 4;
     float largest = 0;
-    for (int64_t i = block * 32; i < std::min(columns, block * 32 + 32); ++i) largest = std::max(largest, std::abs(x[i]));
+    for (int64_t i = block * 32; i < std::min(columns, block * 32 + 32); ++i)
+      largest = std::max(largest, std::abs(x[i]));
     if (largest < kSmallestActivation) largest = 0;
     const float inverse = largest > 0 ? 127.0f / largest : 0.0f;
     int sums[2] = {};

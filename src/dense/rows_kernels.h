@@ -1,5 +1,6 @@
-// Products of few tokens (decode) with quantised weight rows as they lie in the file. Activations are turned into
-// 8-bit codes with a scale per 32; a block of weights is decoded once and multiplied with all tokens of the call.
+// Products of few tokens (decode) with quantised weight rows as they lie in the file. Activations are turned
+// into 8-bit codes with a scale per 32; a block of weights is decoded once and multiplied with all tokens of
+// the call.
 #pragma once
 
 #include <cstddef>  // std::byte, size_t
@@ -10,8 +11,8 @@
 
 namespace kvcompress {
 
-// 128 activations of a token: 4 blocks of 32, value = scale * code. The halves of the blocks lie apart, as the low
-// and high nibbles of weights do.
+// 128 activations of a token: 4 blocks of 32, value = scale * code. The halves of the blocks lie apart, as
+// the low and high nibbles of weights do.
 struct alignas(64) ActivationUnit {
   static constexpr int kBlocks = 4;
   int8_t codes[2][kBlocks][16];  // [elements 0..15 | 16..31][block]

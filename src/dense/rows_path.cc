@@ -5,8 +5,8 @@
 namespace kvcompress {
 namespace {
 
-// An item takes some microseconds at the speed of memory: long beside the cost of claiming it, short enough that a
-// late thread holds up little.
+// An item takes some microseconds at the speed of memory: long beside the cost of claiming it, short enough
+// that a late thread holds up little.
 constexpr int64_t kMinItemBytes = 48 << 10;
 constexpr int64_t kMaxItemBytes = 512 << 10;
 constexpr int kItemsPerThread = 4;
@@ -16,7 +16,8 @@ constexpr int64_t kRowGranularity = 16;
 
 RowsPath::RowsPath(Isa isa, int threads) : isa_(isa), threads_(threads) {}
 
-void RowsPath::begin(const float* activations, int64_t stride, int tokens, std::span<const Product> products) {
+void RowsPath::begin(const float* activations, int64_t stride, int tokens,
+                     std::span<const Product> products) {
   activations_ = activations;
   stride_ = stride;
   columns_ = products.front().weight->columns;
@@ -58,9 +59,11 @@ int64_t RowsPath::plan(std::span<const Product> products, int first_token) {
   first_token_ = first_token;
   if (tokens_ == 0) return 0;
   int64_t bytes = 0;
-  for (const Product& product : products) bytes += product.weight->rows * static_cast<int64_t>(product.weight->row_bytes);
+  for (const Product& product : products)
+    bytes += product.weight->rows * static_cast<int64_t>(product.weight->row_bytes);
   const int64_t item_bytes =
-      threads_ == 1 ? kMaxItemBytes : std::clamp(bytes / (kItemsPerThread * threads_), kMinItemBytes, kMaxItemBytes);
+      threads_ == 1 ? kMaxItemBytes
+                    : std::clamp(bytes / (kItemsPerThread * threads_), kMinItemBytes, kMaxItemBytes);
   for (const Product& product : products) {
     const Weight& weight = *product.weight;
     const int64_t fitting = item_bytes / static_cast<int64_t>(weight.row_bytes);
@@ -110,7 +113,8 @@ void RowsPath::run_dots(const Item& item, const WeightType& type) const {
     const std::byte* weights = product.weight->data + row * product.weight->row_bytes;
     for (int t = 0; t < tokens_; ++t) {
       float value;
-      type.dot(static_cast<int>(columns_), &value, 0, weights, 0, partner.data.data() + t * partner.row_bytes, 0, 1);
+      type.dot(static_cast<int>(columns_), &value, 0, weights, 0, partner.data.data() + t * partner.row_bytes,
+               0, 1);
       if (product.bias != nullptr) value += product.bias[row];
       float& out = product.output[(first_token_ + t) * product.output_stride + row];
       out = product.accumulate ? out + value : value;

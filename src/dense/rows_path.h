@@ -22,7 +22,8 @@ class RowsPath {
   // Turns a token's activations into the forms that the products need, before items run.
   void convert(int token);
 
-  // Makes the work items; returns how many. `first_token` is the row of the output of the first token. Not parallel.
+  // Makes the work items; returns how many. `first_token` is the row of the output of the first token. Not
+  // parallel.
   int64_t plan(std::span<const Product> products, int first_token);
   void run(int64_t item);
 
@@ -48,7 +49,7 @@ class RowsPath {
   int64_t stride_ = 0, columns_ = 0;
   int tokens_ = 0, first_token_ = 0;
   bool units_wanted_ = false;
-  AlignedBuffer units_;  // ActivationUnit [tokens][activation_units(columns)]
+  AlignedBuffer units_;            // ActivationUnit [tokens][activation_units(columns)]
   std::vector<Partner> partners_;  // the first partners_used_ are of this step
   size_t partners_used_ = 0;
   std::vector<Item> items_;

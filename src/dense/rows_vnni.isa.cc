@@ -1,6 +1,6 @@
-// Decode products with 8-bit dot-product instructions. Four weight rows go side by side: a unit (128 weights) of each
-// gives four registers of partial integer sums, which are added across into one register of 4 blocks x 4 rows, so
-// that scales are applied to 16 block sums at once.
+// Decode products with 8-bit dot-product instructions. Four weight rows go side by side: a unit (128 weights)
+// of each gives four registers of partial integer sums, which are added across into one register of 4 blocks
+// x 4 rows, so that scales are applied to 16 block sums at once.
 #include "dense/rows_kernels.h"
 
 #if KVC_ISA_IS_avx512_bf16
@@ -20,6 +20,15 @@ inline __m512i add_across(__m512i r0, __m512i r1, __m512i r2, __m512i r3) {
   return _mm512_add_epi32(_mm512_unpacklo_epi64(t0, t1), _mm512_unpackhi_epi64(t0, t1));
 }
 
+// The same for codes of 4 bits: a sum of eight or sixteen products fits 16 bits (16 * 15 * 127 < 2^15), so
+// pairs are packed and added by one multiply-add.
+inline __m512i add_across_small(__m512i r0, __m512i r1, __m512i r2, __m512i r3) {
+  const __m512i ones = _mm512_set1_epi16(1);
+  const __m512i t0 = _mm512_madd_epi16(_mm512_packs_epi32(r0, r1), ones);
+  const __m512i t1 = _mm512_madd_epi16(_mm512_packs_epi32(r2, r3), ones);
+  return _mm512_madd_epi16(_mm512_packs_epi32(t0, t1), ones);
+}
+
 // A value of each block for all four rows: element 4 L + j = p[L].
 inline __m512 spread(const float* p) {
   const __m512i index = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
@@ -32,7 +41,8 @@ inline __m512i dot(__m512i sum, __m512i codes, const int8_t (&activations)[4][16
 
 // Adds one unit's contribution of one token to its sums. The only floating-point arithmetic of a token.
 template <class Format>
-inline __m512 add_unit(__m512 sums, const Codes (&w)[kRowsPerStep], const Scales& s, const ActivationUnit& a) {
+inline __m512 add_unit(__m512 sums, const Codes (&w)[kRowsPerStep], const Scales& s,
+                       const ActivationUnit& a) {
   const __m512i zero = _mm512_setzero_si512();
   const __m512 sum = spread(a.sum);
   __m512 value;
@@ -46,10 +56,11 @@ inline __m512 add_unit(__m512 sums, const Codes (&w)[kRowsPerStep], const Scales
     value = _mm512_mul_ps(s.first, _mm512_fnmadd_ps(offset, sum_low, _mm512_cvtepi32_ps(low)));
     value = _mm512_fmadd_ps(s.second, _mm512_fnmadd_ps(offset, sum_high, _mm512_cvtepi32_ps(high)), value);
   } else {
-    const __m512 dots = _mm512_cvtepi32_ps(add_across(dot(dot(zero, w[0].low, a.codes[0]), w[0].high, a.codes[1]),
-                                                      dot(dot(zero, w[1].low, a.codes[0]), w[1].high, a.codes[1]),
-                                                      dot(dot(zero, w[2].low, a.codes[0]), w[2].high, a.codes[1]),
-                                                      dot(dot(zero, w[3].low, a.codes[0]), w[3].high, a.codes[1])));
+    const __m512 dots =
+        _mm512_cvtepi32_ps(add_across(dot(dot(zero, w[0].low, a.codes[0]), w[0].high, a.codes[1]),
+                                      dot(dot(zero, w[1].low, a.codes[0]), w[1].high, a.codes[1]),
+                                      dot(dot(zero, w[2].low, a.codes[0]), w[2].high, a.codes[1]),
+                                      dot(dot(zero, w[3].low, a.codes[0]), w[3].high, a.codes[1])));
     if constexpr (Format::kind == Kind::centred) {
       value = _mm512_mul_ps(s.first, _mm512_fnmadd_ps(_mm512_set1_ps(Format::kOffset), sum, dots));
     } else {
@@ -60,14 +71,16 @@ inline __m512 add_unit(__m512 sums, const Codes (&w)[kRowsPerStep], const Scales
 }
 
 template <class Format, int Tokens>
-__attribute__((always_inline)) inline void add_step(__m512 (&sums)[Tokens], Steps steps, const ActivationUnit* units, int64_t stride, int blocks) {
+__attribute__((always_inline)) inline void add_step(__m512 (&sums)[Tokens], Steps steps,
+                                                    const ActivationUnit* units, int64_t stride, int blocks) {
   const typename Format::Header header = Format::header(steps, blocks);
 #pragma GCC unroll 2
   for (int unit = 0; unit < Format::kUnits; ++unit) {
     Codes codes[kRowsPerStep];
     for (int j = 0; j < kRowsPerStep; ++j) codes[j] = Format::codes(steps[j], unit, blocks);
     const Scales scales = Format::scales(header, unit);
-    for (int t = 0; t < Tokens; ++t) sums[t] = add_unit<Format>(sums[t], codes, scales, units[t * stride + unit]);
+    for (int t = 0; t < Tokens; ++t)
+      sums[t] = add_unit<Format>(sums[t], codes, scales, units[t * stride + unit]);
   }
 }
 
@@ -100,14 +113,16 @@ void multiply_tokens(const RowsCall& call, int first_token) {
     const uint8_t* step[kRowsPerStep];
     for (int j = 0; j < kRowsPerStep; ++j) {
       const int64_t existing = row + j < call.rows ? row + j : call.rows - 1;
-      step[j] = reinterpret_cast<const uint8_t*>(call.weights) + existing * static_cast<int64_t>(call.row_bytes);
+      step[j] =
+          reinterpret_cast<const uint8_t*>(call.weights) + existing * static_cast<int64_t>(call.row_bytes);
     }
     const ActivationUnit* units = call.units + first_token * stride;
     __m512 sums[Tokens];
     for (int t = 0; t < Tokens; ++t) sums[t] = _mm512_setzero_ps();
     for (int64_t s = 0; s < steps; ++s, units += Format::kUnits) {
       for (int j = 0; j < kRowsPerStep; ++j) {
-        for (int line = 0; line < Format::kStepBytes; line += 64) _mm_prefetch(step[j] + ahead + line, _MM_HINT_T0);
+        for (int line = 0; line < Format::kStepBytes; line += 64)
+          _mm_prefetch(step[j] + ahead + line, _MM_HINT_T0);
       }
       add_step<Format, Tokens>(sums, step, units, stride, ActivationUnit::kBlocks);
       for (int j = 0; j < kRowsPerStep; ++j) step[j] += Format::kStepBytes;

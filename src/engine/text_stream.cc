@@ -3,26 +3,11 @@
 #include <algorithm>  // std::min
 #include <utility>    // std::move
 
+#include "base/text.h"  // complete_utf8_length
+
 namespace kvcompress {
 
 namespace {
-
-// Bytes of a whole character that starts with this byte; 1 for a byte that starts none.
-size_t character_size(unsigned char lead) {
-  if (lead >= 0xF0 && lead <= 0xF4) return 4;
-  if (lead >= 0xE0) return lead < 0xF0 ? 3 : 1;
-  return lead >= 0xC2 && lead < 0xE0 ? 2 : 1;
-}
-
-// Length of the longest prefix that does not end inside a character.
-size_t whole_characters(std::string_view text) {
-  for (size_t back = 1; back <= std::min<size_t>(4, text.size()); ++back) {
-    const auto byte = static_cast<unsigned char>(text[text.size() - back]);
-    if ((byte & 0xC0) == 0x80) continue;  // a continuation byte: look for its lead
-    return character_size(byte) > back ? text.size() - back : text.size();
-  }
-  return text.size();
-}
 
 // Length of the longest end of `text` that is a proper start of `stop`.
 size_t overlap(std::string_view text, std::string_view stop) {
@@ -53,11 +38,11 @@ std::string TextStream::add(std::string_view piece) {
     pending_.clear();
     return shown;
   }
-  return release(whole_characters(std::string_view(pending_).substr(0, pending_.size() - held)));
+  return release(complete_utf8_length(std::string_view(pending_).substr(0, pending_.size() - held)));
 }
 
 std::string TextStream::finish() {
-  const size_t whole = whole_characters(pending_);
+  const size_t whole = complete_utf8_length(pending_);
   const bool broken = whole < pending_.size();
   std::string shown = release(whole);
   pending_.clear();

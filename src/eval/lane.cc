@@ -81,10 +81,12 @@ void Lane::window(std::span<const int32_t> tokens, const OnFed& on_fed) {
     feed_by_steps(tokens, context, on_fed);
   } else {
     if (context > 0) read_context(tokens.first(context), on_fed);
-    by_steps_ ? feed_by_steps(tokens.subspan(context), 0, on_fed) : feed_in_chunks(tokens.subspan(context), on_fed);
+    by_steps_ ? feed_by_steps(tokens.subspan(context), 0, on_fed)
+              : feed_in_chunks(tokens.subspan(context), on_fed);
   }
   for_each_follower([&](Follower& follower) {
-    accumulate(follower.cache, engine_.cache_receipt(*follower.sequence), follower.bytes_prompt, follower.bytes_peak);
+    accumulate(follower.cache, engine_.cache_receipt(*follower.sequence), follower.bytes_prompt,
+               follower.bytes_peak);
     follower.sequence.reset();
   });
   samples_++;

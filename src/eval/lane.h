@@ -22,7 +22,8 @@ class Lane {
   // Caches that a window is fed to: the full one and one for each recipe that compresses.
   int64_t caches() const { return static_cast<int64_t>(followers_.size()) + 1; }
 
-  // tokens: [plan.tokens()]. on_fed is called with the number of tokens that caches() took since the last call.
+  // tokens: [plan.tokens()]. on_fed is called with the number of tokens that caches() took since the last
+  // call.
   void window(std::span<const int32_t> tokens, const OnFed& on_fed);
 
   std::vector<PerplexityResult> results() const;  // in the order of add()
@@ -32,7 +33,7 @@ class Lane {
   struct Follower {
     EvaluatedRecipe evaluated;
     ScoreSums sums;
-    CacheReceipt cache;  // sums over the windows
+    CacheReceipt cache;                       // sums over the windows
     size_t bytes_prompt = 0, bytes_peak = 0;  // of this window
     double read_s = 0, target_s = 0;
     std::unique_ptr<Sequence> sequence;

@@ -1,10 +1,9 @@
 #include "eval/perplexity.h"
 
-#include <algorithm>  // std::max
-
-#include <fmt/format.h>  // fmt::format
-
+#include <fmt/format.h>        // fmt::format
 #include <kvcompress/error.h>  // UsageError
+
+#include <algorithm>  // std::max
 
 #include "eval/lane.h"  // Lane
 #include "eval/room.h"  // require_room
@@ -19,16 +18,17 @@ bool by_steps(const Recipe& recipe, const PerplexitySettings& settings) {
 void check(Engine& engine, const std::vector<EvaluatedRecipe>& recipes, const PerplexitySettings& settings) {
   const int64_t tokens = settings.plan.context + settings.plan.target;
   if (tokens > engine.context()) {
-    throw UsageError(fmt::format("[--context, --target] expected at most {} tokens in all, got {} + {}; lower them or "
-                                 "give a larger -c",
-                                 engine.context(), settings.plan.context, settings.plan.target));
+    throw UsageError(
+        fmt::format("[--context, --target] expected at most {} tokens in all, got {} + {}; lower them or "
+                    "give a larger -c",
+                    engine.context(), settings.plan.context, settings.plan.target));
   }
   // All caches of a window live side by side, the full one among them.
   size_t planned = engine.planned_bytes(Recipe{}, settings.prefill, tokens, 0);
   for (const EvaluatedRecipe& evaluated : recipes) {
     if (!evaluated.recipe.compresses()) continue;
-    planned += engine.planned_bytes(evaluated.recipe, settings.prefill, std::max<int64_t>(settings.plan.context, 1),
-                                    settings.plan.target);
+    planned += engine.planned_bytes(evaluated.recipe, settings.prefill,
+                                    std::max<int64_t>(settings.plan.context, 1), settings.plan.target);
   }
   require_room(engine, planned);
 }
@@ -36,11 +36,13 @@ void check(Engine& engine, const std::vector<EvaluatedRecipe>& recipes, const Pe
 }  // namespace
 
 std::vector<PerplexityResult> evaluate_perplexity(
-    Engine& engine, const std::vector<std::vector<int32_t>>& windows, const std::vector<EvaluatedRecipe>& recipes,
-    const PerplexitySettings& settings, const std::function<void(int64_t done, int64_t total)>& on_progress) {
+    Engine& engine, const std::vector<std::vector<int32_t>>& windows,
+    const std::vector<EvaluatedRecipe>& recipes, const PerplexitySettings& settings,
+    const std::function<void(int64_t done, int64_t total)>& on_progress) {
   check(engine, recipes, settings);
   Lane chunks(engine, settings, /*by_steps=*/false), steps(engine, settings, /*by_steps=*/true);
-  for (const EvaluatedRecipe& recipe : recipes) (by_steps(recipe.recipe, settings) ? steps : chunks).add(recipe);
+  for (const EvaluatedRecipe& recipe : recipes)
+    (by_steps(recipe.recipe, settings) ? steps : chunks).add(recipe);
 
   const int64_t fed_per_cache = settings.plan.context + settings.plan.target;
   int64_t total = 0, done = 0;
@@ -62,7 +64,8 @@ std::vector<PerplexityResult> evaluate_perplexity(
   std::vector<PerplexityResult> results;
   size_t next_chunk = 0, next_step = 0;
   for (const EvaluatedRecipe& recipe : recipes) {
-    results.push_back(by_steps(recipe.recipe, settings) ? from_steps[next_step++] : from_chunks[next_chunk++]);
+    results.push_back(by_steps(recipe.recipe, settings) ? from_steps[next_step++]
+                                                        : from_chunks[next_chunk++]);
   }
   return results;
 }

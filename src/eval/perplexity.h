@@ -1,4 +1,5 @@
-// Task `ppl`: how well the model predicts a text from a compressed cache, and how far that is from the full cache.
+// Task `ppl`: how well the model predicts a text from a compressed cache, and how far that is from the full
+// cache.
 #pragma once
 
 #include <functional>  // std::function
@@ -13,8 +14,8 @@
 namespace kvcompress {
 
 struct PerplexitySettings {
-  // two_phase: the context is read on the prefill path and compressed, then the target is fed. stream: every token of
-  // a window goes through decode, with compression after each; the context's are fed and not scored.
+  // two_phase: the context is read on the prefill path and compressed, then the target is fed. stream: every
+  // token of a window goes through decode, with compression after each; the context's are fed and not scored.
   enum class Mode { two_phase, stream };
   Mode mode = Mode::two_phase;
   PrefillMode prefill = PrefillMode::exact;
@@ -31,19 +32,20 @@ struct PerplexityResult {
   EvaluatedRecipe evaluated;
   int64_t samples = 0;  // windows
   ScoreSums sums;
-  ScoreSums full;      // the full cache on the same tokens by the same path
-  CacheReceipt cache;  // mean over the windows, at their ends
-  double read_ms = 0;  // mean time to read and compress a context; 0 when there is none
+  ScoreSums full;                // the full cache on the same tokens by the same path
+  CacheReceipt cache;            // mean over the windows, at their ends
+  double read_ms = 0;            // mean time to read and compress a context; 0 when there is none
   double tokens_per_second = 0;  // of the target, scoring left out
   bool by_steps = false;         // the target went through decode, one token at a time
 };
 
-// How a recipe's target is fed depends on the recipe alone, so a figure never depends on what else is in the list:
-// in chunks on the prefill path where nothing is evicted while decoding (full, budget.decode: grow), and one token at a
-// time where the budget is held. The full cache beside it takes the same path.
+// How a recipe's target is fed depends on the recipe alone, so a figure never depends on what else is in the
+// list: in chunks on the prefill path where nothing is evicted while decoding (full, budget.decode: grow),
+// and one token at a time where the budget is held. The full cache beside it takes the same path.
 std::vector<PerplexityResult> evaluate_perplexity(
-    Engine& engine, const std::vector<std::vector<int32_t>>& windows, const std::vector<EvaluatedRecipe>& recipes,
-    const PerplexitySettings& settings, const std::function<void(int64_t done, int64_t total)>& on_progress);
+    Engine& engine, const std::vector<std::vector<int32_t>>& windows,
+    const std::vector<EvaluatedRecipe>& recipes, const PerplexitySettings& settings,
+    const std::function<void(int64_t done, int64_t total)>& on_progress);
 
 // The `eval` object of interface and its table for people.
 Json perplexity_json(const Engine& engine, const std::string& data, const PerplexitySettings& settings,

@@ -1,6 +1,6 @@
-#include <filesystem>  // std::filesystem::path
-
 #include <fmt/format.h>  // fmt::format
+
+#include <filesystem>  // std::filesystem::path
 
 #include "eval/perplexity.h"
 #include "eval/table.h"  // Table
@@ -63,20 +63,21 @@ Json perplexity_json(const Engine& engine, const std::string& data, const Perple
 }
 
 std::string perplexity_table(const std::vector<PerplexityResult>& results) {
-  Table table({"recipe", "budget", "windows", "tokens", "perplexity", "full cache", "accuracy", "KL mean", "KL p99",
-               "top-1 as full", "cache smaller"});
+  Table table({"recipe", "budget", "windows", "tokens", "perplexity", "full cache", "accuracy", "KL mean",
+               "KL p99", "top-1 as full", "cache smaller"});
   for (const PerplexityResult& result : results) {
     const ScoreSums& sums = result.sums;
-    std::vector<std::string> row = {result.evaluated.recipe.name,        result.evaluated.budget,
-                                    std::to_string(result.samples),      std::to_string(sums.tokens),
+    std::vector<std::string> row = {result.evaluated.recipe.name, result.evaluated.budget,
+                                    std::to_string(result.samples), std::to_string(sums.tokens),
                                     fmt::format("{:.4f}", sums.perplexity())};
     if (sums.divergences.empty()) {
       row.insert(row.end(), {"", fmt::format("{:.2f} %", 100 * sums.accuracy()), "", "", ""});
     } else {
-      row.insert(row.end(),
-                 {fmt::format("{:.4f}", result.full.perplexity()), fmt::format("{:.2f} %", 100 * sums.accuracy()),
-                  fmt::format("{:.4f}", sums.kl_mean()), fmt::format("{:.3f}", sums.kl_quantile(0.99)),
-                  fmt::format("{:.2f} %", 100 * sums.top1_agreement())});
+      row.insert(
+          row.end(),
+          {fmt::format("{:.4f}", result.full.perplexity()), fmt::format("{:.2f} %", 100 * sums.accuracy()),
+           fmt::format("{:.4f}", sums.kl_mean()), fmt::format("{:.3f}", sums.kl_quantile(0.99)),
+           fmt::format("{:.2f} %", 100 * sums.top1_agreement())});
     }
     row.push_back(result.cache.bytes > 0 ? fmt::format("{:.2f}x", result.cache.ratio()) : "");
     table.add_row(row);

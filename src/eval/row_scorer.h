@@ -1,4 +1,5 @@
-// Scores rows of logits on the engine's threads, each method's row against the full cache's row of the same token.
+// Scores rows of logits on the engine's threads, each method's row against the full cache's row of the same
+// token.
 #pragma once
 
 #include <cstdint>  // int32_t

@@ -1,11 +1,10 @@
 #include "eval/text_windows.h"
 
+#include <fmt/format.h>        // fmt::format
+#include <kvcompress/error.h>  // InputError, IoError
+
 #include <algorithm>   // std::sort
 #include <filesystem>  // std::filesystem::directory_iterator
-
-#include <fmt/format.h>  // fmt::format
-
-#include <kvcompress/error.h>  // InputError, IoError
 
 #include "base/file.h"  // read_file
 #include "base/text.h"  // invalid_utf8_offset
@@ -16,8 +15,8 @@ namespace {
 TextFile read_text(const std::string& path) {
   TextFile file{path, read_file(path)};
   if (const auto offset = invalid_utf8_offset(file.text)) {
-    throw InputError(fmt::format("[{}] expected UTF-8 text, got an invalid byte at offset {}; convert it to UTF-8",
-                                 path, *offset));
+    throw InputError(fmt::format(
+        "[{}] expected UTF-8 text, got an invalid byte at offset {}; convert it to UTF-8", path, *offset));
   }
   return file;
 }
@@ -41,8 +40,8 @@ std::vector<TextFile> read_texts(const std::string& path) {
   return texts;
 }
 
-std::vector<std::vector<int32_t>> cut_windows(const std::vector<std::vector<int32_t>>& texts, const WindowPlan& plan,
-                                              int32_t bos) {
+std::vector<std::vector<int32_t>> cut_windows(const std::vector<std::vector<int32_t>>& texts,
+                                              const WindowPlan& plan, int32_t bos) {
   std::vector<std::vector<int32_t>> windows;
   size_t longest = 0;
   bool more = true;
@@ -59,9 +58,10 @@ std::vector<std::vector<int32_t>> cut_windows(const std::vector<std::vector<int3
     }
   }
   if (windows.empty()) {
-    throw InputError(fmt::format("[--data] expected a text of {} tokens or more (context {}, target {} and one), got "
-                                 "{}; lower --context or --target",
-                                 plan.tokens(), plan.context, plan.target, longest));
+    throw InputError(
+        fmt::format("[--data] expected a text of {} tokens or more (context {}, target {} and one), got "
+                    "{}; lower --context or --target",
+                    plan.tokens(), plan.context, plan.target, longest));
   }
   return windows;
 }

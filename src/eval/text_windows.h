@@ -14,8 +14,8 @@ struct TextFile {
   std::string text;
 };
 
-// FILE, or every regular file of DIR (not its subfolders, no hidden files) in the order of their names. Throws IoError
-// for what cannot be read, InputError (with the byte's offset) for text that is not UTF-8.
+// FILE, or every regular file of DIR (not its subfolders, no hidden files) in the order of their names.
+// Throws IoError for what cannot be read, InputError (with the byte's offset) for text that is not UTF-8.
 std::vector<TextFile> read_texts(const std::string& path);
 
 struct WindowPlan {
@@ -26,10 +26,11 @@ struct WindowPlan {
   int64_t tokens() const { return context + target + 1; }  // of one window, the last successor included
 };
 
-// Windows of plan.tokens() tokens, none across two texts: the first of each text, then the second of each, and so on.
-// bos >= 0 takes the place of each window's first token. Throws InputError when no text is long enough.
-std::vector<std::vector<int32_t>> cut_windows(const std::vector<std::vector<int32_t>>& texts, const WindowPlan& plan,
-                                              int32_t bos);
+// Windows of plan.tokens() tokens, none across two texts: the first of each text, then the second of each,
+// and so on. bos >= 0 takes the place of each window's first token. Throws InputError when no text is long
+// enough.
+std::vector<std::vector<int32_t>> cut_windows(const std::vector<std::vector<int32_t>>& texts,
+                                              const WindowPlan& plan, int32_t bos);
 
 // The same of text files, tokenised by the model; special-token text in them is plain text.
 std::vector<std::vector<int32_t>> cut_windows(const std::vector<TextFile>& texts, const WindowPlan& plan,

@@ -1,10 +1,10 @@
 #include "eval/token_score.h"
 
+#include <kvcompress/error.h>  // InputError
+
 #include <algorithm>  // std::nth_element
 #include <cmath>      // std::exp
 #include <numeric>    // std::accumulate
-
-#include <kvcompress/error.h>  // InputError
 
 namespace kvcompress {
 
@@ -36,13 +36,15 @@ double kl_divergence(const LogitsRow& full, const LogitsRow& other) {
     mass += p;
     sum += p * (static_cast<double>(full.logits[i]) - other.logits[i]);
   }
-  // Dividing by the mass takes out the rounding of `shift`, which would show where the two rows are nearly equal.
+  // Dividing by the mass takes out the rounding of `shift`, which would show where the two rows are nearly
+  // equal.
   return std::max(0.0, sum / mass - (full.log_sum_exp - other.log_sum_exp));
 }
 
 void ScoreSums::add(const LogitsRow& row, int32_t next_token) {
   if (!row.finite) {
-    throw InputError("[logits] expected finite numbers, got an infinity or NaN; the model file may be damaged");
+    throw InputError(
+        "[logits] expected finite numbers, got an infinity or NaN; the model file may be damaged");
   }
   tokens++;
   correct += row.best == next_token;
@@ -54,12 +56,15 @@ void ScoreSums::compare(const LogitsRow& full, const LogitsRow& row, double dive
   divergences.push_back(static_cast<float>(divergence));
 }
 
-double ScoreSums::perplexity() const { return std::exp(negative_log_likelihood / static_cast<double>(tokens)); }
+double ScoreSums::perplexity() const {
+  return std::exp(negative_log_likelihood / static_cast<double>(tokens));
+}
 
 double ScoreSums::accuracy() const { return static_cast<double>(correct) / static_cast<double>(tokens); }
 
 double ScoreSums::kl_mean() const {
-  return std::accumulate(divergences.begin(), divergences.end(), 0.0) / static_cast<double>(divergences.size());
+  return std::accumulate(divergences.begin(), divergences.end(), 0.0) /
+         static_cast<double>(divergences.size());
 }
 
 double ScoreSums::kl_quantile(double share) const {

@@ -1,4 +1,5 @@
-// What one row of logits says about the token that really came next, and how far it is from the full cache's row.
+// What one row of logits says about the token that really came next, and how far it is from the full cache's
+// row.
 #pragma once
 
 #include <cstdint>  // int32_t

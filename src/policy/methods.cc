@@ -1,10 +1,10 @@
 #include "policy/methods.h"
 
 #include <fmt/format.h>
+#include <kvcompress/error.h>  // UsageError
 
 #include <nlohmann/json.hpp>
 
-#include "kvcompress/error.h"          // UsageError
 #include "policy/messages.h"           // name_advice, in_quotes
 #include "policy/methods_catalogue.h"  // Catalogue
 #include "policy/parameter_values.h"   // parse_integer

@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <kvcompress/error.h>  // UsageError
 
 #include <algorithm>  // std::find
 #include <limits>     // std::numeric_limits
 
 #include "base/nearest_name.h"        // nearest_name
-#include "kvcompress/error.h"         // UsageError
 #include "policy/messages.h"          // name_advice, in_quotes
 #include "policy/parameter_values.h"  // parse_integer
 

@@ -1,10 +1,9 @@
 #include "policy/registry.h"
 
 #include <fmt/format.h>
+#include <kvcompress/error.h>  // Error
 
 #include <algorithm>  // std::find_if, std::sort
-
-#include "kvcompress/error.h"  // Error
 
 namespace kvcompress {
 

@@ -14,10 +14,10 @@ struct DecodeResult {
 };
 
 DecodeResult decode(const TestCache& cache, const std::vector<float>& query, const AttentionShape& shape,
-                    int32_t position, ThreadPool& pool, Isa isa) {
+                    int32_t position, ThreadPool& pool, Isa isa, Precision precision = Precision::exact) {
   DecodeResult result{std::vector<float>(query.size(), 7.0f), std::vector<float>(shape.group, 7.0f)};
   const DecodeTask task{cache.views, query.data(), result.output.data(), result.log_sum_exp.data(), position};
-  attend_decode({&task, 1}, shape, pool, attention_kernels(FormId::f16, isa));
+  attend_decode({&task, 1}, shape, precision, pool, attention_kernels(FormId::f16, isa));
   return result;
 }
 
@@ -64,6 +64,9 @@ TEST(Decode, EveryKernelEqualsItsPlainTwin) {
       const DecodeResult fast = decode(cache, query, shape, position, pool, isa);
       ASSERT_LT(relative_error(fast.output.data(), plain.output.data(), query.size()), 1e-5)
           << name(isa) << " head_dim " << c.head_dim << " group " << c.group << " tokens " << c.tokens;
+      const DecodeResult rounded = decode(cache, query, shape, position, pool, isa, Precision::fast);
+      ASSERT_TRUE(mean_error(rounded.output, plain.output) < 1e-2)
+          << name(isa) << " head_dim " << c.head_dim << " group " << c.group << " tokens " << c.tokens;
       for (int g = 0; g < c.group; ++g) {
         if (std::isinf(plain.log_sum_exp[g])) {
           ASSERT_EQ(fast.log_sum_exp[g], plain.log_sum_exp[g]);
@@ -101,8 +104,8 @@ TEST(Decode, SeesOnlyUpToItsPosition) {
   const TestCache longer(300, 64, {}, 5), shorter(171, 64, {}, 5);  // the same first tokens
   const auto query = random_floats(3 * 64, 6);
   for (const Isa isa : supported_isas()) {
-    const DecodeResult a = decode(longer, query, shape, 170, pool, isa);
-    const DecodeResult b = decode(shorter, query, shape, 170, pool, isa);
+    const DecodeResult a = decode(longer, query, shape, 170, pool, isa, Precision::fast);
+    const DecodeResult b = decode(shorter, query, shape, 170, pool, isa, Precision::fast);
     EXPECT_EQ(a.output, b.output) << name(isa);
     EXPECT_EQ(a.log_sum_exp, b.log_sum_exp) << name(isa);
   }
@@ -151,9 +154,10 @@ TEST(Decode, ThreadsAndBatchDoNotMatter) {
       for (size_t i = 0; i < caches.size(); ++i) {
         tasks.push_back({caches[i]->views, queries[i].data(), outputs[i].data(), nullptr, 3000});
       }
-      attend_decode(tasks, shape, pool, attention_kernels(FormId::f16, isa));
+      attend_decode(tasks, shape, Precision::fast, pool, attention_kernels(FormId::f16, isa));
       for (size_t i = 0; i < caches.size(); ++i) {
-        EXPECT_EQ(outputs[i], decode(*caches[i], queries[i], shape, 3000, single, isa).output)
+        EXPECT_EQ(outputs[i],
+                  decode(*caches[i], queries[i], shape, 3000, single, isa, Precision::fast).output)
             << name(isa) << " threads " << threads << " sequence " << i;
       }
     }
@@ -174,7 +178,7 @@ TEST(Merge, PartsInAnyCutGiveTheWhole) {
       const int pages = std::min<int>(static_cast<int>(random() % 5), 12 - first);  // some parts are empty
       alignas(64) float partial[96];
       attention_kernels(FormId::f16, Isa::scalar)
-          .decode({cache.views.data() + first, pages, query.data(), 100000, partial}, shape);
+          .decode_exact({cache.views.data() + first, pages, 0, query.data(), 100000, partial}, shape);
       partials.insert(partials.end(), partial, partial + stride);
       first += pages;
     }

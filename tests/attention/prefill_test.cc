@@ -180,7 +180,7 @@ TEST(Prefill, AgreesWithDecode) {
   for (const Isa isa : supported_isas()) {
     std::vector<float> output(chunk.queries.size());
     const DecodeTask task{cache.views, chunk.queries.data(), output.data(), nullptr, chunk.positions[0]};
-    attend_decode({&task, 1}, shape, pool, attention_kernels(FormId::f16, isa));
+    attend_decode({&task, 1}, shape, Precision::exact, pool, attention_kernels(FormId::f16, isa));
     const PrefillResult result = prefill(cache, chunk, shape, Precision::exact, pool, isa);
     EXPECT_LT(relative_error(result.output.data(), output.data(), output.size()), 1e-5) << name(isa);
   }

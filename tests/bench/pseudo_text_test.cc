@@ -20,7 +20,8 @@ TEST(PseudoText, HasTheWordsAskedForInSentences) {
   EXPECT_GE(std::count(text.begin(), text.end(), ' ') + std::count(text.begin(), text.end(), '\n'), 990);
   EXPECT_TRUE(text[0] >= 'A' && text[0] <= 'Z') << text.substr(0, 40);
   EXPECT_EQ(text.find("  "), std::string::npos);
-  for (size_t at = text.find('.'); at != std::string::npos && at + 4 < text.size(); at = text.find('.', at + 1)) {
+  for (size_t at = text.find('.'); at != std::string::npos && at + 4 < text.size();
+       at = text.find('.', at + 1)) {
     const size_t next = text.find_first_not_of(" \n", at + 1);
     EXPECT_TRUE(next == std::string::npos || (text[next] >= 'A' && text[next] <= 'Z')) << text.substr(at, 12);
     EXPECT_TRUE(text[at + 1] == ' ' || text[at + 1] == '\n') << text.substr(at, 12);

@@ -9,7 +9,9 @@ using BadRecipe = TinyProgram;
 using BadPrompt = TinyProgram;
 using BadCall = TinyProgram;
 
-TEST_F(BadModel, Absent) { expect_one_line_error(run_program({"run", "-m", file("absent.gguf"), "-p", "x"}), 1); }
+TEST_F(BadModel, Absent) {
+  expect_one_line_error(run_program({"run", "-m", file("absent.gguf"), "-p", "x"}), 1);
+}
 
 TEST_F(BadModel, AFolder) {
   expect_one_line_error(run_program({"run", "-m", folder_.path().string(), "-p", "x"}), 1);
@@ -39,7 +41,8 @@ TEST_F(BadModel, WrongVersion) {
 
 TEST_F(BadModel, CutOffAnywhere) {
   const std::string bytes = contents("tiny.gguf");
-  for (const size_t size : {size_t{3}, size_t{20}, size_t{200}, size_t{4000}, bytes.size() / 2, bytes.size() - 1}) {
+  for (const size_t size :
+       {size_t{3}, size_t{20}, size_t{200}, size_t{4000}, bytes.size() / 2, bytes.size() - 1}) {
     expect_one_line_error(run_program({"run", "-m", write("bad.gguf", bytes.substr(0, size)), "-p", "x"}), 1);
   }
 }
@@ -75,14 +78,16 @@ TEST_F(BadModel, WrongShape) {
   expect_one_line_error(run_program({"run", "-m", write("bad.gguf", bytes), "-p", "x"}), 1);
 }
 
-// A flipped bit may change a weight, which nobody can see, or the structure: an answer or one line, never a crash.
+// A flipped bit may change a weight, which nobody can see, or the structure: an answer or one line, never a
+// crash.
 TEST_F(BadModel, FlippedBits) {
   const std::string whole = contents("tiny.gguf");
   for (size_t i = 0; i < 40; i++) {
     std::string bytes = whole;
     const size_t at = (i * 2654435761U) % 16384;
     bytes[at] = static_cast<char>(bytes[at] ^ (1 << (i % 8)));
-    const Outcome outcome = run_program({"run", "-m", write("bad.gguf", bytes), "-p", "x", "-n", "2", "-q", "-t", "1"});
+    const Outcome outcome =
+        run_program({"run", "-m", write("bad.gguf", bytes), "-p", "x", "-n", "2", "-q", "-t", "1"});
     EXPECT_EQ(outcome.signal, 0) << "byte " << at;
     if (outcome.code != 0) expect_one_line_error(outcome, 1);
   }
@@ -98,10 +103,10 @@ TEST_F(BadRecipe, UnknownNameAndSetting) {
 }
 
 TEST_F(BadRecipe, FilesAreCheckedLineByLine) {
-  for (const char* text : {"name: x\nscore: {kind: recency}\nbuget: {tokens: 8}\n",      // unknown key
-                           "name: x\nscore: recency\nbudget: {tokens: many}\n",         // wrong type
-                           "name: x\nscore: none\nbudget: {tokens: 8}\n",               // impossible pair
-                           "name: x\nscore: [recency\n"}) {                             // no YAML
+  for (const char* text : {"name: x\nscore: {kind: recency}\nbuget: {tokens: 8}\n",  // unknown key
+                           "name: x\nscore: recency\nbudget: {tokens: many}\n",      // wrong type
+                           "name: x\nscore: none\nbudget: {tokens: 8}\n",            // impossible pair
+                           "name: x\nscore: [recency\n"}) {                          // no YAML
     const Outcome outcome = run_program(run({"-p", "x", "--recipe", write("bad.yaml", text)}));
     expect_one_line_error(outcome, 2);
     EXPECT_NE(outcome.err.find("bad.yaml"), std::string::npos) << outcome.err;
@@ -110,7 +115,8 @@ TEST_F(BadRecipe, FilesAreCheckedLineByLine) {
 
 TEST_F(BadRecipe, BudgetsThatCannotBe) {
   for (const char* budget : {"0", "-5", "0%", "101%", "lots", "0MiB", "9000000", "12XiB", ""}) {
-    expect_one_line_error(run_program(run({"-p", "some words", "--recipe", "snapkv", "--budget", budget})), 2);
+    expect_one_line_error(run_program(run({"-p", "some words", "--recipe", "snapkv", "--budget", budget})),
+                          2);
   }
 }
 
@@ -168,11 +174,20 @@ TEST_F(BadCall, UnknownCommandsAndOptionsNameTheNearest) {
 }
 
 TEST_F(BadCall, ValuesOutOfRange) {
-  const std::vector<std::vector<std::string>> wrong = {
-      {"-t", "0"},         {"-t", "x"},          {"-b", "0"},          {"-c", "100000"}, {"-n", "-2"},
-      {"--temp", "-1"},    {"--top-p", "2"},     {"--prefill", "some"}, {"--precision", "half"},
-      {"--profile", "x"},  {"--require", "speed>1"}, {"--log-format", "xml"}, {"--question", "hidden"},
-      {"--tokens", "x.json"}};
+  const std::vector<std::vector<std::string>> wrong = {{"-t", "0"},
+                                                       {"-t", "x"},
+                                                       {"-b", "0"},
+                                                       {"-c", "100000"},
+                                                       {"-n", "-2"},
+                                                       {"--temp", "-1"},
+                                                       {"--top-p", "2"},
+                                                       {"--prefill", "some"},
+                                                       {"--precision", "half"},
+                                                       {"--profile", "x"},
+                                                       {"--require", "speed>1"},
+                                                       {"--log-format", "xml"},
+                                                       {"--question", "hidden"},
+                                                       {"--tokens", "x.json"}};
   for (std::vector<std::string> more : wrong) {
     more.insert(more.end(), {"-p", "some words"});
     const Outcome outcome = run_program(run(more));

@@ -38,8 +38,8 @@ TEST(Gate, SaysWhatItGot) {
 }
 
 TEST(Gate, RefusesWhatIsNoExpression) {
-  for (const char* wrong : {"", "cache.ratio", "cache.ratio>=", "cache.ratio>=x", "cache.ratio>=8X", "cache.ratio=8",
-                            "cache.rato>=8", ">=8", "text==abc"}) {
+  for (const char* wrong : {"", "cache.ratio", "cache.ratio>=", "cache.ratio>=x", "cache.ratio>=8X",
+                            "cache.ratio=8", "cache.rato>=8", ">=8", "text==abc"}) {
     EXPECT_THROW(Gate(wrong, kFields), UsageError) << wrong;
   }
 }

@@ -34,8 +34,8 @@ TEST_F(Interrupt, DuringPrefill) {
 
 TEST_F(Interrupt, WhileWriting) {
   // The file of kept positions says that the prompt has been read.
-  Invocation invocation =
-      run({"-p", "the sea", "--no-chat", "-n", "100000", "--kept", file("kept.json"), "-o", file("result.json")});
+  Invocation invocation = run(
+      {"-p", "the sea", "--no-chat", "-n", "100000", "--kept", file("kept.json"), "-o", file("result.json")});
   invocation.interrupt_on_file = file("kept.json");
   const Outcome outcome = run_program(invocation);
   EXPECT_EQ(outcome.signal, 0);

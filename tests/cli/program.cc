@@ -2,6 +2,7 @@
 
 #include <fcntl.h>     // open
 #include <poll.h>      // poll
+#include <pty.h>       // openpty
 #include <signal.h>    // kill
 #include <sys/wait.h>  // waitpid
 #include <unistd.h>    // fork, execv
@@ -16,7 +17,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 struct Pipe {
   int ends[2] = {-1, -1};
@@ -29,6 +32,14 @@ struct Pipe {
     end = -1;
   }
 };
+
+// Puts a terminal in the pipe's place.
+void make_terminal(Pipe& pipe) {
+  pipe.close_reader();
+  pipe.close_writer();
+  EXPECT_EQ(openpty(&pipe.ends[1], &pipe.ends[0], nullptr, nullptr, nullptr), 0);
+  for (const int end : pipe.ends) fcntl(end, F_SETFD, FD_CLOEXEC);
+}
 
 [[noreturn]] void become_program(const Invocation& invocation, Pipe& in, Pipe& out, Pipe& err) {
   dup2(in.ends[0], STDIN_FILENO);
@@ -74,6 +85,7 @@ std::string program_path() {
 Outcome run_program(const Invocation& invocation) {
   Outcome outcome;
   Pipe in, out, err;
+  if (invocation.terminal_input) make_terminal(in);
   const auto start = Clock::now();
   const pid_t child = fork();
   if (child == 0) become_program(invocation, in, out, err);
@@ -81,10 +93,13 @@ Outcome run_program(const Invocation& invocation) {
   out.close_writer();
   err.close_writer();
   if (invocation.close_pipe) out.close_reader();
-  // Inputs of these tests fit a pipe's buffer. A program that ends without reading them must not end the test.
+  // Inputs of these tests fit a pipe's buffer. A program that ends without reading them must not end the
+  // test.
   signal(SIGPIPE, SIG_IGN);
-  [[maybe_unused]] const ssize_t written = write(in.ends[1], invocation.input.data(), invocation.input.size());
-  in.close_writer();
+  [[maybe_unused]] const ssize_t written =
+      write(in.ends[1], invocation.input.data(), invocation.input.size());
+  // A terminal that is closed would send a hangup; its end of input is typed.
+  if (!invocation.terminal_input) in.close_writer();
 
   bool interrupted = false;
   Clock::time_point since = start;

@@ -16,7 +16,8 @@ TEST(ProgressLine, SaysHowFarHowFastHowLong) {
 TEST(ProgressLine, NeverWrapsOnANarrowTerminal) {
   for (int columns = 1; columns < 120; columns++) {
     for (int64_t done : {0, 1, 5999, 6000}) {
-      EXPECT_LT(progress_line("reading", "tokens", done, 6000, 10, columns).size(), static_cast<size_t>(columns));
+      EXPECT_LT(progress_line("reading", "tokens", done, 6000, 10, columns).size(),
+                static_cast<size_t>(columns));
     }
   }
 }

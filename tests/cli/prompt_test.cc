@@ -20,7 +20,9 @@ class PromptTokensTest : public testing::Test {
   PromptTokens tokens(const PromptFlags& flags, const std::string& context, const std::string& question) {
     return tokenize_prompt(vocabulary_, flags, {context, question, {}});
   }
-  std::string text(const std::vector<int32_t>& tokens) const { return vocabulary_.text(tokens, /*special=*/true); }
+  std::string text(const std::vector<int32_t>& tokens) const {
+    return vocabulary_.text(tokens, /*special=*/true);
+  }
 
   test::TemporaryFolder folder_;
   Vocabulary vocabulary_;
@@ -50,7 +52,9 @@ TEST_F(PromptTokensTest, WithoutChatItIsTheBareText) {
 TEST_F(PromptTokensTest, ASystemMessageComesFirst) {
   PromptFlags flags;
   flags.system = "be brief";
-  EXPECT_EQ(text(tokens(flags, "", "hi").prompt).find("<|im_start|>system\nbe brief<|im_end|>\n<|im_start|>user\nhi"), 0U);
+  EXPECT_EQ(text(tokens(flags, "", "hi").prompt)
+                .find("<|im_start|>system\nbe brief<|im_end|>\n<|im_start|>user\nhi"),
+            0U);
 }
 
 TEST_F(PromptTokensTest, AHiddenQuestionIsCutOffBeforeItsFirstWord) {

@@ -17,7 +17,8 @@ Receipt example() {
 
 TEST(ReceiptText, HasTheThreeLinesOfTheInterface) {
   EXPECT_EQ(receipt_text(example(), "snapkv, 512 tokens a head"),
-            "kept     612 of 7,214 tokens a head on average (min 96, max 1,480) · 26.8x smaller: 166.2 MB -> 6.2 MB · "
+            "kept     612 of 7,214 tokens a head on average (min 96, max 1,480) · 26.8x smaller: 166.2 MB -> "
+            "6.2 MB · "
             "peak 19.3 MB\n"
             "speed    first token 9.31 s · then 118.2 tokens/s (median 8.4 ms, p95 9.0 ms)\n"
             "recipe   snapkv, 512 tokens a head\n");
@@ -41,7 +42,8 @@ TEST(ReceiptText, JsonHasTheKeysOfTheInterface) {
   for (const char* key : {"load_ms", "ttft_ms", "compress_ms", "tpot_ms", "tokens_per_second"}) {
     EXPECT_TRUE(json["time"].contains(key)) << key;
   }
-  for (const char* key : {"bytes", "bytes_prompt", "bytes_full", "bytes_peak", "ratio", "tokens_seen", "kept"}) {
+  for (const char* key :
+       {"bytes", "bytes_prompt", "bytes_full", "bytes_peak", "ratio", "tokens_seen", "kept"}) {
     EXPECT_TRUE(json["cache"].contains(key)) << key;
   }
   EXPECT_EQ(json["finish_reason"], "stop");

@@ -17,9 +17,9 @@ TEST_F(Run, WritesTextToOutputAndTheReceiptToError) {
 }
 
 TEST_F(Run, JsonIsOneObjectWithTheFiguresOfTheRun) {
-  const json result =
-      run_program(run({"-p", std::string(300, 'a'), "--no-chat", "-n", "5", "--json", "--recipe", "streaming_llm", "--budget", "100"}))
-          .json();
+  const json result = run_program(run({"-p", std::string(300, 'a'), "--no-chat", "-n", "5", "--json",
+                                       "--recipe", "streaming_llm", "--budget", "100"}))
+                          .json();
   EXPECT_EQ(result["model"], "tiny.gguf");
   EXPECT_EQ(result["recipe"], "streaming_llm");
   EXPECT_EQ(result["tokens"]["prompt"], 300);
@@ -48,13 +48,15 @@ TEST_F(Run, SameTextFromArgumentFileStandardInputAndTokens) {
   piped.input = text + "\n";
   EXPECT_EQ(run_program(piped).out, expected);
   // The tiny model's ids: the bytes from 3 on, then "th", "the", " the", "an", "and", " and", "in", " in".
-  const std::vector<int> ids = {263, 261, 3 + ' ', 3 + 's', 3 + 'e', 3 + 'a', 266, 261, 3 + ' ', 3 + 'l', 262, 3 + 'd'};
+  const std::vector<int> ids = {263, 261, 3 + ' ', 3 + 's', 3 + 'e', 3 + 'a',
+                                266, 261, 3 + ' ', 3 + 'l', 262,     3 + 'd'};
   EXPECT_EQ(run_program(with({"--tokens", write("ids.json", json(ids).dump())})).out, expected);
 }
 
 TEST_F(Run, KeptPositionsAreThoseOfThePrompt) {
-  const Outcome outcome = run_program(run({"-p", std::string(200, 'a'), "--no-chat", "-n", "3", "-q", "--recipe",
-                                           "streaming_llm", "--budget", "50", "--kept", file("kept.json")}));
+  const Outcome outcome =
+      run_program(run({"-p", std::string(200, 'a'), "--no-chat", "-n", "3", "-q", "--recipe", "streaming_llm",
+                       "--budget", "50", "--kept", file("kept.json")}));
   EXPECT_EQ(outcome.code, 0) << outcome.err;
   const json kept = json::parse(contents("kept.json"));
   ASSERT_EQ(kept.size(), 2U);
@@ -65,22 +67,27 @@ TEST_F(Run, KeptPositionsAreThoseOfThePrompt) {
 }
 
 TEST_F(Run, AHiddenQuestionIsReadAfterTheCompression) {
-  const std::vector<std::string> arguments = {"-f", write("context.txt", std::string(300, 'a')), "-p", "bb", "--no-chat",
-                                              "-n", "2", "--json", "--recipe", "kvpress/streaming_llm", "--budget",
-                                              "64", "--kept", file("kept.json")};
+  const std::vector<std::string> arguments = {"-f",        write("context.txt", std::string(300, 'a')),
+                                              "-p",        "bb",
+                                              "--no-chat", "-n",
+                                              "2",         "--json",
+                                              "--recipe",  "kvpress/streaming_llm",
+                                              "--budget",  "64",
+                                              "--kept",    file("kept.json")};
   std::vector<std::string> hidden = arguments;
   hidden.insert(hidden.end(), {"--question", "hidden"});
   const json result = run_program(run(hidden)).json();
   EXPECT_EQ(result["tokens"]["prompt"], 304);
-  EXPECT_EQ(json::parse(contents("kept.json"))[0][0].back(), 301);  // the blank line; the question comes later
+  EXPECT_EQ(json::parse(contents("kept.json"))[0][0].back(),
+            301);  // the blank line; the question comes later
   const json visible = run_program(run(arguments)).json();
   EXPECT_EQ(visible["tokens"]["prompt"], 304);
   EXPECT_EQ(json::parse(contents("kept.json"))[0][0].back(), 303);
 }
 
 TEST_F(Run, TheSameSeedGivesTheSameText) {
-  const std::vector<std::string> arguments = {"run", "-m", model(), "-p", "the sea", "-n", "20", "-q", "--temp", "2",
-                                              "--seed"};
+  const std::vector<std::string> arguments = {"run", "-m", model(),  "-p", "the sea", "-n",
+                                              "20",  "-q", "--temp", "2",  "--seed"};
   const auto with_seed = [&](const std::string& seed) {
     std::vector<std::string> all = arguments;
     all.push_back(seed);
@@ -91,8 +98,8 @@ TEST_F(Run, TheSameSeedGivesTheSameText) {
 }
 
 TEST_F(Run, AGateThatDoesNotHoldIsExitCodeThree) {
-  const std::vector<std::string> arguments = {"-p", std::string(300, 'a'), "--no-chat", "-n", "1", "-q", "--recipe",
-                                              "snapkv", "--budget", "64"};
+  const std::vector<std::string> arguments = {
+      "-p", std::string(300, 'a'), "--no-chat", "-n", "1", "-q", "--recipe", "snapkv", "--budget", "64"};
   std::vector<std::string> holds = arguments, fails = arguments;
   holds.insert(holds.end(), {"--require", "cache.ratio>=2", "--require", "cache.bytes<1MB"});
   fails.insert(fails.end(), {"--require", "cache.ratio>=100"});

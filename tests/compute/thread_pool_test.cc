@@ -44,13 +44,15 @@ TEST(ThreadPool, OrdersRegions) {
   ThreadPool pool(3);
   std::vector<int64_t> values(50, 0);
   for (int round = 0; round < 20'000; ++round) {
-    pool.parallel_for(static_cast<int64_t>(values.size()), [&](int64_t item, int) { values[item] += item + 1; });
+    pool.parallel_for(static_cast<int64_t>(values.size()),
+                      [&](int64_t item, int) { values[item] += item + 1; });
   }
   for (int64_t i = 0; i < 50; ++i) EXPECT_EQ(values[i], 20'000 * (i + 1));
 }
 
-// Regions of changing size and context follow each other at once and after pauses in which helpers fall asleep.
-// Each region lives on the stack of its own round: a helper that came too late would write to a dead frame.
+// Regions of changing size and context follow each other at once and after pauses in which helpers fall
+// asleep. Each region lives on the stack of its own round: a helper that came too late would write to a dead
+// frame.
 TEST(ThreadPool, LateHelpersNeverTouchAFinishedRegion) {
   ThreadPool pool(4);
   int64_t total = 0, expected = 0;
@@ -118,7 +120,8 @@ TEST(ThreadPool, GoesOnAloneWhenHelpersStall) {
   const int64_t before = by_helper.load();
   const auto start = std::chrono::steady_clock::now();
   while (std::chrono::steady_clock::now() < start + milliseconds(20)) region();
-  if (std::chrono::steady_clock::now() > start + milliseconds(45)) GTEST_SKIP() << "the machine is too busy to time this";
+  if (std::chrono::steady_clock::now() > start + milliseconds(45))
+    GTEST_SKIP() << "the machine is too busy to time this";
   EXPECT_EQ(by_helper.load(), before) << "the helper was asked while regions should run alone";
 }
 

@@ -2,11 +2,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>  // std::clamp
-#include <cmath>    // std::abs, std::sqrt
-#include <cstring>  // std::memcpy
-#include <string>   // std::string
-#include <utility>  // std::pair
-#include <vector>   // std::vector
+#include <cmath>      // std::abs, std::sqrt
+#include <cstring>    // std::memcpy
+#include <string>     // std::string
+#include <utility>    // std::pair
+#include <vector>     // std::vector
 
 #include "dense/expand_kernels.h"
 #include "dense/panel_kernels.h"
@@ -49,8 +49,8 @@ TEST_P(KernelsOnEveryIsa, ExpandAsGgmlDoes) {
   EXPECT_EQ(kernels, GetParam() == Isa::scalar ? 0 : kWeightFormats);
 }
 
-std::vector<std::byte> panel_of(const PanelKernels& kernels, const std::vector<float>& weights, int rows, int64_t columns,
-                                int64_t padded) {
+std::vector<std::byte> panel_of(const PanelKernels& kernels, const std::vector<float>& weights, int rows,
+                                int64_t columns, int64_t padded) {
   std::vector<std::byte> panel(kPanelRows * padded * (kernels.bf16 ? 2 : 4));
   std::vector<float> staging(kPackRows * padded, 0.0f);
   for (int lane = 0; lane < kPanelRows; lane += kPackRows) {
@@ -80,32 +80,37 @@ void expect_same_panels(const PanelKernels& kernels, const PanelKernels& twin) {
         }
         ASSERT_EQ(a, b);
         const std::vector<float> bias = random_floats(rows, 5);
-        std::vector<float> partial = random_floats(tokens * kPanelRows, 6), got(tokens * (rows + 3), 1.0f), want = got;
+        std::vector<float> partial = random_floats(tokens * kPanelRows, 6), got(tokens * (rows + 3), 1.0f),
+                           want = got;
         for (const bool first : {true, false}) {
-          PanelCall call{a.data(), padded, tokens, panel.data(), padded, rows, first, true, partial.data(),
-                         bias.data(), got.data(), rows + 3, !first};
+          PanelCall call{a.data(), padded,         tokens,      panel.data(), padded,   rows,  first,
+                         true,     partial.data(), bias.data(), got.data(),   rows + 3, !first};
           kernels.multiply(call);
           call.output = want.data();
           twin.multiply(call);
           for (size_t i = 0; i < got.size(); ++i) {
-            ASSERT_NEAR(got[i], want[i], 1e-5f * std::sqrt(columns + 1.0f)) << rows << "x" << columns << " " << tokens;
+            ASSERT_NEAR(got[i], want[i], 1e-5f * std::sqrt(columns + 1.0f))
+                << rows << "x" << columns << " " << tokens;
           }
         }
-        PanelCall part{a.data(), padded, tokens, panel.data(), padded, rows, true, false, partial.data(),
-                       nullptr,  nullptr, 0,      false};
+        PanelCall part{a.data(), padded,         tokens,  panel.data(), padded, rows, true,
+                       false,    partial.data(), nullptr, nullptr,      0,      false};
         std::vector<float> other(partial.size());
         kernels.multiply(part);
         part.partial = other.data();
         twin.multiply(part);
         for (int t = 0; t < tokens; ++t) {
-          for (int r = 0; r < rows; ++r) ASSERT_NEAR(partial[t * 64 + r], other[t * 64 + r], 1e-5f * (columns + 1));
+          for (int r = 0; r < rows; ++r)
+            ASSERT_NEAR(partial[t * 64 + r], other[t * 64 + r], 1e-5f * (columns + 1));
         }
       }
     }
   }
 }
 
-TEST_P(KernelsOnEveryIsa, F32PanelsAgreeWithTheTwin) { expect_same_panels(panel_kernels(GetParam(), false), kScalarPanelF32); }
+TEST_P(KernelsOnEveryIsa, F32PanelsAgreeWithTheTwin) {
+  expect_same_panels(panel_kernels(GetParam(), false), kScalarPanelF32);
+}
 
 TEST_P(KernelsOnEveryIsa, Bf16PanelsAgreeWithTheTwin) {
   if (!panel_kernels(GetParam(), true).bf16) GTEST_SKIP() << name(GetParam()) << " has no BF16 products";
@@ -150,8 +155,8 @@ TEST_P(KernelsOnEveryIsa, RowsAgreeWithTheTwin) {
             quantize_activations_scalar(x.data() + t * columns, columns, activations.data() + t * units);
           }
           std::vector<float> got(tokens * (rows + 1), 0.5f), want = got;
-          RowsCall call{weight.view.data, weight.view.row_bytes, rows,       columns,  activations.data(), tokens,
-                        bias.data(),      got.data(),            rows + 1, true};
+          RowsCall call{weight.view.data, weight.view.row_bytes, rows,       columns,  activations.data(),
+                        tokens,           bias.data(),           got.data(), rows + 1, true};
           multiply(call);
           call.output = want.data();
           multiply_rows_kernel(Isa::scalar, info.format)(call);

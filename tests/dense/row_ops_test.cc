@@ -2,9 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include <cmath>    // std::tanh
-#include <string>   // std::string
-#include <vector>   // std::vector
+#include <cmath>   // std::tanh
+#include <string>  // std::string
+#include <vector>  // std::vector
 
 #include "dense/reference.h"
 #include "dense/row_kernels.h"
@@ -20,7 +20,8 @@ constexpr int64_t kLengths[] = {1, 2, 15, 16, 17, 33, 64, 100, 576, 1537};
 
 void expect_close(const Row& got, const Row& want, float tolerance) {
   for (size_t i = 0; i < want.size(); ++i) {
-    ASSERT_NEAR(got[i], want[i], tolerance * (1.0f + std::abs(want[i]))) << "element " << i << " of " << want.size();
+    ASSERT_NEAR(got[i], want[i], tolerance * (1.0f + std::abs(want[i])))
+        << "element " << i << " of " << want.size();
   }
 }
 
@@ -150,15 +151,19 @@ TEST(Rope, TurnsByPositionTimesFrequency) {
   const double a = 6 * 0.5, b = 6 * 0.5 / 4 / 10;
   rope.rotate(RopePairing::halves, 1, 1, 6, x.data());
   expect_close(x,
-               {static_cast<float>(std::cos(a) - 3 * std::sin(a)), static_cast<float>(2 * std::cos(b) - 4 * std::sin(b)),
-                static_cast<float>(std::sin(a) + 3 * std::cos(a)), static_cast<float>(2 * std::sin(b) + 4 * std::cos(b)), 5, 6},
+               {static_cast<float>(std::cos(a) - 3 * std::sin(a)),
+                static_cast<float>(2 * std::cos(b) - 4 * std::sin(b)),
+                static_cast<float>(std::sin(a) + 3 * std::cos(a)),
+                static_cast<float>(2 * std::sin(b) + 4 * std::cos(b)), 5, 6},
                1e-6f);
   x = before;
   rope.rotate(RopePairing::adjacent, 1, 1, 6, x.data());
-  expect_close(x,
-               {static_cast<float>(std::cos(a) - 2 * std::sin(a)), static_cast<float>(std::sin(a) + 2 * std::cos(a)),
-                static_cast<float>(3 * std::cos(b) - 4 * std::sin(b)), static_cast<float>(3 * std::sin(b) + 4 * std::cos(b)), 5, 6},
-               1e-6f);
+  expect_close(
+      x,
+      {static_cast<float>(std::cos(a) - 2 * std::sin(a)), static_cast<float>(std::sin(a) + 2 * std::cos(a)),
+       static_cast<float>(3 * std::cos(b) - 4 * std::sin(b)),
+       static_cast<float>(3 * std::sin(b) + 4 * std::cos(b)), 5, 6},
+      1e-6f);
 }
 
 TEST(Rope, TurnsEveryHeadAlikeAndHoldsFarOut) {

@@ -15,8 +15,8 @@ class Perplexity : public testing::Test {
  protected:
   Perplexity() {
     test::write_tiny_gguf({}, folder_.file("tiny.gguf"));
-    engine_ = std::make_unique<Engine>(folder_.file("tiny.gguf"),
-                                       EngineOptions{.threads = 1, .chunk = 64, .precision = Precision::exact});
+    engine_ = std::make_unique<Engine>(
+        folder_.file("tiny.gguf"), EngineOptions{.threads = 1, .chunk = 64, .precision = Precision::exact});
     settings_.plan = {.context = 120, .target = 60, .stride = 50, .limit = 2};
     for (int i = 0; i < 300; i++) text_.push_back(3 + (i * i + i / 7) % 250);
   }
@@ -35,9 +35,11 @@ class Perplexity : public testing::Test {
   double direct(std::span<const int32_t> window, int64_t context) {
     const auto sequence = engine_->open(Recipe{});
     double sum = 0;
-    engine_->read(*sequence, window.first(window.size() - 1), true, [&](int index, std::span<const float> logits) {
-      if (index >= context) sum += negative_log_likelihood(reduce(logits), window[static_cast<size_t>(index) + 1]);
-    });
+    engine_->read(*sequence, window.first(window.size() - 1), true,
+                  [&](int index, std::span<const float> logits) {
+                    if (index >= context)
+                      sum += negative_log_likelihood(reduce(logits), window[static_cast<size_t>(index) + 1]);
+                  });
     return sum;
   }
 
@@ -63,14 +65,16 @@ TEST_F(Perplexity, AWholeWindowIsScoredWithoutContext) {
   settings_.plan = {.context = 0, .target = 180, .stride = 200, .limit = 1};
   const auto results = evaluate({recipe("full", "")});
   EXPECT_EQ(results[0].sums.tokens, 180);
-  EXPECT_NEAR(results[0].sums.negative_log_likelihood, direct(std::span<const int32_t>(text_).first(181), 0), 1e-3);
+  EXPECT_NEAR(results[0].sums.negative_log_likelihood, direct(std::span<const int32_t>(text_).first(181), 0),
+              1e-3);
   EXPECT_EQ(results[0].read_ms, 0);
 }
 
 TEST_F(Perplexity, ABudgetThatEvictsNothingIsTheFullCache) {
   for (const char* name : {"streaming_llm", "kvpress/snapkv"}) {
     const auto results = evaluate({recipe(name, "400")});
-    EXPECT_NEAR(results[0].sums.negative_log_likelihood, results[0].full.negative_log_likelihood, 1e-6) << name;
+    EXPECT_NEAR(results[0].sums.negative_log_likelihood, results[0].full.negative_log_likelihood, 1e-6)
+        << name;
     EXPECT_LT(results[0].sums.kl_quantile(1), 1e-6) << name;
     EXPECT_DOUBLE_EQ(results[0].sums.top1_agreement(), 1) << name;
   }
@@ -97,7 +101,8 @@ TEST_F(Perplexity, AFigureDoesNotDependOnTheRestOfTheList) {
   const auto alone = evaluate({grown});
   EXPECT_DOUBLE_EQ(together[2].sums.negative_log_likelihood, alone[0].sums.negative_log_likelihood);
   EXPECT_DOUBLE_EQ(together[2].sums.kl_mean(), alone[0].sums.kl_mean());
-  EXPECT_DOUBLE_EQ(together[1].sums.negative_log_likelihood, evaluate({held})[0].sums.negative_log_likelihood);
+  EXPECT_DOUBLE_EQ(together[1].sums.negative_log_likelihood,
+                   evaluate({held})[0].sums.negative_log_likelihood);
   EXPECT_EQ(together[1].evaluated.recipe.name, "streaming_llm");
   EXPECT_EQ(together[3].evaluated.recipe.name, "recent_only");
 }
@@ -105,9 +110,11 @@ TEST_F(Perplexity, AFigureDoesNotDependOnTheRestOfTheList) {
 TEST_F(Perplexity, AStreamIsCompressedFromTheFirstToken) {
   settings_.mode = PerplexitySettings::Mode::stream;
   settings_.plan = {.context = 0, .target = 180, .stride = 200, .limit = 1};
-  const auto results = evaluate({recipe("full", ""), recipe("streaming_llm", "32"), recipe("kvpress/knorm", "48")});
+  const auto results =
+      evaluate({recipe("full", ""), recipe("streaming_llm", "32"), recipe("kvpress/knorm", "48")});
   EXPECT_EQ(results[0].sums.tokens, 180);
-  EXPECT_NEAR(results[0].sums.negative_log_likelihood, direct(std::span<const int32_t>(text_).first(181), 0), 1e-3);
+  EXPECT_NEAR(results[0].sums.negative_log_likelihood, direct(std::span<const int32_t>(text_).first(181), 0),
+              1e-3);
   // 2 layers, 1 KV head: a page or two for each, never what 180 tokens take.
   for (size_t i = 1; i < results.size(); i++) {
     EXPECT_LE(results[i].cache.bytes_peak, 4 * engine_->pool().page_bytes());
@@ -118,8 +125,8 @@ TEST_F(Perplexity, AStreamIsCompressedFromTheFirstToken) {
 TEST_F(Perplexity, ReportsProgressUpToItsEnd) {
   int64_t last_done = 0, last_total = -1;
   const auto windows = cut_windows({text_}, settings_.plan, -1);
-  evaluate_perplexity(*engine_, windows, {recipe("streaming_llm", "32"), recipe("kvpress/knorm", "48")}, settings_,
-                      [&](int64_t done, int64_t total) { last_done = done, last_total = total; });
+  evaluate_perplexity(*engine_, windows, {recipe("streaming_llm", "32"), recipe("kvpress/knorm", "48")},
+                      settings_, [&](int64_t done, int64_t total) { last_done = done, last_total = total; });
   EXPECT_EQ(last_done, last_total);
 }
 
@@ -138,8 +145,8 @@ TEST_F(Perplexity, JsonHasTheKeysOfTheInterfaceAndNoneThatIsEmpty) {
   EXPECT_EQ(json["data"], "text.txt");
   EXPECT_EQ(json["protocol"]["context"], 120);
   const Json& row = json["results"][1];
-  for (const char* key : {"recipe", "budget", "samples", "tokens", "perplexity", "accuracy", "kl_mean", "kl_p99",
-                          "top1_agreement", "cache", "time"}) {
+  for (const char* key : {"recipe", "budget", "samples", "tokens", "perplexity", "accuracy", "kl_mean",
+                          "kl_p99", "top1_agreement", "cache", "time"}) {
     EXPECT_TRUE(row.contains(key)) << key;
   }
   EXPECT_FALSE(row["cache"].contains("kept"));

@@ -17,7 +17,9 @@ std::vector<int32_t> counting(int first, int count) {
   return tokens;
 }
 
-void write(const std::string& path, const std::string& text) { std::ofstream(path, std::ios::binary) << text; }
+void write(const std::string& path, const std::string& text) {
+  std::ofstream(path, std::ios::binary) << text;
+}
 
 TEST(TextWindows, AWindowHoldsContextTargetAndTheLastSuccessor) {
   const WindowPlan plan{.context = 3, .target = 2, .stride = 4, .limit = 0};

@@ -30,7 +30,8 @@ TEST(TokenScore, TheFirstOfEqualLogitsIsBest) {
 }
 
 TEST(TokenScore, DivergenceByHand) {
-  const std::vector<float> full = {std::log(0.5F), std::log(0.5F)}, other = {std::log(0.25F), std::log(0.75F)};
+  const std::vector<float> full = {std::log(0.5F), std::log(0.5F)},
+                           other = {std::log(0.25F), std::log(0.75F)};
   const double expected = 0.5 * std::log(0.5 / 0.25) + 0.5 * std::log(0.5 / 0.75);
   EXPECT_NEAR(kl_divergence(reduce(full), reduce(other)), expected, 1e-6);
   EXPECT_NEAR(kl_divergence(reduce(full), reduce(full)), 0, 1e-9);
@@ -72,8 +73,8 @@ TEST(TokenScore, ALogitThatIsNoNumberIsAnError) {
 TEST(RowScorer, ScoresEachRowAgainstItsOwnReference) {
   ThreadPool pool(2);
   RowScorer scorer(pool, 2);
-  const std::vector<float> full = {0, std::log(3.0F), std::log(3.0F), 0};   // p of token 1: 0.75, then 0.25
-  const std::vector<float> other = {0, 0, std::log(3.0F), 0};               // 0.5, then as the full cache
+  const std::vector<float> full = {0, std::log(3.0F), std::log(3.0F), 0};  // p of token 1: 0.75, then 0.25
+  const std::vector<float> other = {0, 0, std::log(3.0F), 0};              // 0.5, then as the full cache
   const std::vector<int32_t> next = {1, 0};
   ScoreSums full_sums, sums;
   scorer.reference(next, full.data(), full_sums);

@@ -1,13 +1,13 @@
 #include "policy/methods.h"
 
 #include <gtest/gtest.h>
+#include <kvcompress/error.h>
 
 #include <fstream>  // std::ifstream
 #include <nlohmann/json.hpp>
 #include <set>      // std::set
 #include <sstream>  // std::stringstream
 
-#include "kvcompress/error.h"
 #include "policy/parameter_table.h"
 #include "policy/recipe.h"
 #include "policy/registry.h"

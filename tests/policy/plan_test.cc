@@ -1,10 +1,10 @@
 #include <gtest/gtest.h>
+#include <kvcompress/error.h>
 
 #include <cmath>    // std::exp
 #include <numeric>  // std::accumulate
 #include <random>   // std::mt19937
 
-#include "kvcompress/error.h"
 #include "policy/budget.h"
 #include "policy/budget/apportion.h"
 

@@ -1,10 +1,10 @@
 // Every wrong recipe: the text must hold each of the pieces, on one line, as a wrong call (exit code 2).
 #include <gtest/gtest.h>
+#include <kvcompress/error.h>
 
 #include <functional>  // std::function
 #include <random>      // std::mt19937
 
-#include "kvcompress/error.h"
 #include "policy/recipe.h"
 
 namespace kvcompress {

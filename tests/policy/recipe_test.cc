@@ -1,13 +1,14 @@
 #include "policy/recipe.h"
 
 #include <gtest/gtest.h>
+#include <kvcompress/error.h>
 #include <unistd.h>  // getpid
 
 #include <algorithm>   // std::is_sorted
 #include <filesystem>  // std::filesystem::temp_directory_path
 #include <fstream>     // std::ofstream
 
-#include "kvcompress/error.h"
+#include "policy/recipe/presets.h"
 
 namespace kvcompress {
 namespace {
@@ -34,6 +35,12 @@ TEST(Presets, SurvivePrinting) {
     const std::string printed = to_yaml(recipe);
     EXPECT_EQ(to_yaml(parse_recipe(printed, "printed")), printed);
     EXPECT_EQ(recipe.compresses(), name != "full") << name;
+  }
+}
+
+TEST(Presets, AreNamedAfterTheirFiles) {
+  for (const EmbeddedPreset& preset : embedded_presets()) {
+    EXPECT_EQ(parse_recipe(preset.text, "preset").name, preset.name);
   }
 }
 

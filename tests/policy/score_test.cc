@@ -1,10 +1,10 @@
 #include <gtest/gtest.h>
+#include <kvcompress/error.h>
 
 #include <algorithm>  // std::max
 #include <cmath>      // std::abs
 #include <random>     // std::mt19937
 
-#include "kvcompress/error.h"
 #include "policy/recipe.h"
 
 namespace kvcompress {

@@ -1,11 +1,11 @@
 #include <gtest/gtest.h>
+#include <kvcompress/error.h>
 
 #include <algorithm>  // std::sort
 #include <limits>     // std::numeric_limits
 #include <numeric>    // std::iota
 #include <random>     // std::mt19937
 
-#include "kvcompress/error.h"
 #include "policy/budget.h"
 
 namespace kvcompress {

@@ -18,12 +18,14 @@
 // and, where KVC_HAS_BF16_DOT is 1:
 //   Bf16Pairs                 16 lanes of two bfloat16 each
 //   dot(pairs, pairs, sum)    sum + a.x * b.x + a.y * b.y for each lane, accumulated in float32
-//   load_pairs broadcast_pair store_pairs(even, odd) store_bf16 store_bf16_2(first, second)
+//   load_pairs broadcast_pair pack_pairs(even, odd) store_pairs(even, odd) store_bf16 store_bf16_2(first,
+//   second)
 #pragma once
 
 #include <cstdint>  // int32_t, uint16_t
 
 #define KVC_INLINE static inline __attribute__((always_inline))
+#define KVC_INLINE_MEMBER inline __attribute__((always_inline))
 
 #if defined(KVC_ISA_IS_avx512_bf16)
 #include "compute/simd/simd_avx512.h"
@@ -44,8 +46,10 @@
 
 namespace kvcompress::KVC_ISA {
 
-// Brings the line at p near. The caller need not own it: a prefetch never faults.
-KVC_INLINE void prefetch(const void* p) { __builtin_prefetch(p, 0, 2); }
+// Bring the line at p to the first or the second level of cache. The caller need not own it: a prefetch never
+// faults.
+KVC_INLINE void prefetch(const void* p) { __builtin_prefetch(p, 0, 3); }
+KVC_INLINE void prefetch_far(const void* p) { __builtin_prefetch(p, 0, 2); }
 
 KVC_INLINE F32x16 exp(F32x16 x) { return exp2(mul(x, broadcast(1.44269504088896341f))); }
 

@@ -20,12 +20,15 @@ KVC_INLINE Bf16Pairs broadcast_pair(const uint16_t* p) {
 }
 KVC_INLINE F32x16 dot(Bf16Pairs a, Bf16Pairs b, F32x16 sum) { return _mm512_dpbf16_ps(sum, a, b); }
 
-// p[2 i] = even[i], p[2 i + 1] = odd[i], rounded to bfloat16.
-KVC_INLINE void store_pairs(uint16_t* p, F32x16 even, F32x16 odd) {
+// Lane i: even[i] and odd[i], rounded to bfloat16.
+KVC_INLINE Bf16Pairs pack_pairs(F32x16 even, F32x16 odd) {
   const __m512i interleave = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8,
                                               23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
   const __m512i both = reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(odd, even));
-  _mm512_storeu_si512(p, _mm512_permutexvar_epi16(interleave, both));
+  return reinterpret_cast<Bf16Pairs>(_mm512_permutexvar_epi16(interleave, both));
+}
+KVC_INLINE void store_pairs(uint16_t* p, F32x16 even, F32x16 odd) {
+  _mm512_storeu_si512(p, reinterpret_cast<__m512i>(pack_pairs(even, odd)));
 }
 
 // p[0..15] = x, rounded to bfloat16.

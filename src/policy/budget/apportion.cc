@@ -24,6 +24,13 @@ double sum_of(const std::vector<double>& shares) {
 // The level at which the shares sum to the total: they grow with it, so it is found by halving.
 double find_level(double total, std::span<const double> weights, std::span<const int64_t> floors,
                   std::span<const int64_t> caps) {
+  // Where no floor and no cap binds, which is the common case, it is simply the share of a unit weight.
+  const double plain = total / std::accumulate(weights.begin(), weights.end(), 0.0);
+  const auto bound = [&](size_t i) { return plain * weights[i] < floors[i] || plain * weights[i] > caps[i]; };
+  size_t free = 0;
+  while (free < weights.size() && !bound(free)) ++free;
+  if (free == weights.size()) return plain;
+
   double low = 0, high = 1;
   const double most = sum_of(at_level(1e300, weights, floors, caps));
   while (sum_of(at_level(high, weights, floors, caps)) < std::min(total, most)) high *= 2;

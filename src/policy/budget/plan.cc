@@ -1,10 +1,10 @@
 #include <fmt/format.h>
+#include <kvcompress/error.h>  // UsageError
 
 #include <algorithm>  // std::max, std::min
 #include <cmath>      // std::floor, std::ceil
 #include <limits>     // std::numeric_limits
 
-#include "kvcompress/error.h"  // UsageError
 #include "policy/budget.h"
 #include "policy/budget/apportion.h"  // apportion
 #include "policy/messages.h"          // name_advice, in_quotes

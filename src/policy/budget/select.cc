@@ -1,11 +1,11 @@
 #include <fmt/format.h>
+#include <kvcompress/error.h>  // Error, UsageError
 
 #include <algorithm>   // std::nth_element, std::sort
 #include <bit>         // std::bit_cast
 #include <cmath>       // std::isnan
 #include <functional>  // std::greater
 
-#include "kvcompress/error.h"  // Error, UsageError
 #include "policy/budget.h"
 
 namespace kvcompress {

@@ -1,12 +1,12 @@
 #include "policy/recipe/draft.h"
 
 #include <fmt/format.h>
+#include <kvcompress/error.h>  // UsageError
 
 #include <algorithm>  // std::count_if
 #include <array>      // std::array
 
-#include "kvcompress/error.h"  // UsageError
-#include "policy/messages.h"   // name_advice, in_quotes
+#include "policy/messages.h"  // name_advice, in_quotes
 
 namespace kvcompress {
 namespace {

@@ -1,12 +1,12 @@
 #include <fmt/format.h>
+#include <kvcompress/error.h>  // UsageError
 
 #include <algorithm>   // std::find_if, std::sort
 #include <filesystem>  // std::filesystem::path
 #include <fstream>     // std::ifstream
 
-#include "base/file.h"         // read_file
-#include "kvcompress/error.h"  // UsageError
-#include "policy/messages.h"   // name_advice, in_quotes
+#include "base/file.h"        // read_file
+#include "policy/messages.h"  // name_advice, in_quotes
 #include "policy/recipe.h"
 #include "policy/recipe/draft.h"     // RecipeDraft
 #include "policy/recipe/presets.h"   // embedded_presets

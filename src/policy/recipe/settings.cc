@@ -1,10 +1,10 @@
 #include "policy/recipe/settings.h"
 
 #include <fmt/format.h>
+#include <kvcompress/error.h>  // UsageError
 
 #include <algorithm>  // std::find
 
-#include "kvcompress/error.h"         // UsageError
 #include "policy/messages.h"          // name_advice, in_quotes
 #include "policy/parameter_values.h"  // parse_integer
 

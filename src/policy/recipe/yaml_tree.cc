@@ -1,15 +1,15 @@
 #include "policy/recipe/yaml_tree.h"
 
 #include <fmt/format.h>
+#include <kvcompress/error.h>  // UsageError
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>  // std::any_of, std::count, std::find_if
 #include <sstream>    // std::istringstream
 
-#include "base/text.h"         // invalid_utf8_offset
-#include "kvcompress/error.h"  // UsageError
-#include "policy/messages.h"   // name_advice, in_quotes
+#include "base/text.h"        // invalid_utf8_offset
+#include "policy/messages.h"  // name_advice, in_quotes
 
 namespace kvcompress {
 namespace {

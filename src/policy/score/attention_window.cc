@@ -1,9 +1,9 @@
 #include <fmt/format.h>
+#include <kvcompress/error.h>  // Error
 
 #include <algorithm>  // std::max, std::min, std::fill
 #include <vector>     // std::vector
 
-#include "kvcompress/error.h"     // Error
 #include "policy/registry.h"      // KVC_ANSWER
 #include "policy/score_policy.h"  // ScorePolicy
 
@@ -65,27 +65,43 @@ class AttentionWindow final : public ScorePolicy {
  private:
   std::vector<float> pooled(const std::vector<float>& row) const {
     if (pool_ == "none" || kernel_ == 1) return row;
+    return pool_ == "max" ? max_pooled(row) : average_pooled(row);
+  }
+
+  // One pass over the row for each distance, so that the passes vectorise. Neighbours beyond the ends do not
+  // count.
+  std::vector<float> max_pooled(const std::vector<float>& row) const {
+    std::vector<float> out = row;
     const auto size = static_cast<int64_t>(row.size());
+    for (int64_t distance = 1; distance <= std::min(kernel_ / 2, size - 1); ++distance) {
+      for (int64_t i = distance; i < size; ++i) out[i] = std::max(out[i], row[i - distance]);
+      for (int64_t i = 0; i < size - distance; ++i) out[i] = std::max(out[i], row[i + distance]);
+    }
+    return out;
+  }
+
+  std::vector<float> average_pooled(const std::vector<float>& row) const {
+    std::vector<double> sums(row.begin(), row.end());
+    const auto size = static_cast<int64_t>(row.size());
+    const int64_t half = kernel_ / 2;
+    for (int64_t distance = 1; distance <= std::min(half, size - 1); ++distance) {
+      for (int64_t i = distance; i < size; ++i) sums[i] += row[i - distance];
+      for (int64_t i = 0; i < size - distance; ++i) sums[i] += row[i + distance];
+    }
     std::vector<float> out(row.size());
     for (int64_t i = 0; i < size; ++i) {
-      const int64_t first = std::max<int64_t>(0, i - kernel_ / 2);
-      const int64_t last = std::min<int64_t>(size - 1, i + kernel_ / 2);
-      if (pool_ == "max") {
-        out[i] = *std::max_element(row.begin() + first, row.begin() + last + 1);
-        continue;
-      }
-      double sum = 0;
-      for (int64_t j = first; j <= last; ++j) sum += row[j];
-      out[i] = static_cast<float>(sum / static_cast<double>(count_padding_ ? kernel_ : last - first + 1));
+      const int64_t neighbours = std::min(i + half, size - 1) - std::max<int64_t>(i - half, 0) + 1;
+      out[i] = static_cast<float>(sums[i] / static_cast<double>(count_padding_ ? kernel_ : neighbours));
     }
     return out;
   }
 
   std::vector<float> reduced(const std::vector<std::vector<float>>& rows) const {
     std::vector<float> out = rows.front();
+    const bool largest = group_ == "max";
     for (size_t g = 1; g < rows.size(); ++g) {
       for (size_t i = 0; i < out.size(); ++i) {
-        out[i] = group_ == "max" ? std::max(out[i], rows[g][i]) : out[i] + rows[g][i];
+        out[i] = largest ? std::max(out[i], rows[g][i]) : out[i] + rows[g][i];
       }
     }
     if (group_ == "mean") {
