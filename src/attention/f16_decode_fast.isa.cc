@@ -1,5 +1,5 @@
-// Decode over f16 pages with BF16 products, as fast prefill takes them: with four query heads or more to a KV
-// head, float32 multiply-adds would be slower than memory.
+// Decode over f16 pages with BF16 products, as fast prefill takes them. With few query heads to a KV head,
+// float32 keeps up with memory and stays; with more it would not.
 #include "attention/f16_decode.h"
 
 namespace kvcompress::KVC_ISA {
@@ -8,15 +8,25 @@ namespace kvcompress::KVC_ISA {
 
 namespace {
 
+// Keys and values come narrowed, at 2^-112 of their value. One part of that is made good in the other factor,
+// the rest in the sum, so that neither can overflow and no product is lost as too small.
+constexpr float kNarrowed = 0x1p-112f;
+constexpr float kFactorScale = 0x1p64f;
+constexpr float kSumScale = 0x1p48f;
+static_assert(kNarrowedExponent + 64 + 48 == 0);
+
+constexpr int kLeastGroup = 4;
 constexpr int kMostQueryChannels = 4096;  // of a group; beyond, float32 has to do
 
 struct Bf16Math {
   template <int kRows>
   struct Weights {
     KVC_INLINE_MEMBER explicit Weights(const float (&scores)[kRows][kPageSlots]) {
+      const F32x16 scale = broadcast(kFactorScale);
       for (int r = 0; r < kRows; ++r) {
         for (int s = 0; s < kPageSlots; s += 2 * kLanes) {
-          store_bf16_2(&rows[r][s], load(&scores[r][s]), load(&scores[r][s + kLanes]));
+          store_bf16_2(&rows[r][s], mul(load(&scores[r][s]), scale),
+                       mul(load(&scores[r][s + kLanes]), scale));
         }
       }
     }
@@ -35,17 +45,16 @@ struct Bf16Math {
     for (int c = 0; c < padded; c += 2) {
       for (int g = 0; g < kGroups; ++g) prefetch_keys(pass, group * padded / 2 + c * kGroups / 2 + g);
       Bf16Pairs key[kGroups];
-      for (int g = 0; g < kGroups; ++g) {
-        const uint16_t* from = keys + (g * padded + c) * kKeyGroup;
-        key[g] = pack_pairs(load_f16(from), load_f16(from + kKeyGroup));
-      }
+      for (int g = 0; g < kGroups; ++g) key[g] = narrow_pairs(keys + (g * padded + c) * kKeyGroup);
       for (int r = 0; r < kRows; ++r) {
         const Bf16Pairs q = broadcast_pair(pass.query_pairs + r * padded + c);
         for (int g = 0; g < kGroups; ++g) sums[r][g] = dot(key[g], q, sums[r][g]);
       }
     }
     for (int r = 0; r < kRows; ++r) {
-      for (int g = 0; g < kGroups; ++g) store(&scores[r][(group + g) * kKeyGroup], sums[r][g]);
+      for (int g = 0; g < kGroups; ++g) {
+        store(&scores[r][(group + g) * kKeyGroup], mul(sums[r][g], broadcast(kSumScale)));
+      }
     }
   }
 
@@ -59,7 +68,7 @@ struct Bf16Math {
     const uint16_t* values = page_values(*pass.page, padded) + c;
     F32x16 sums[kRows][kWide];
     for (int r = 0; r < kRows; ++r) {
-      for (int w = 0; w < kWide; ++w) sums[r][w] = load(pass.partial + r * stride + c + w * kLanes);
+      for (int w = 0; w < kWide; ++w) sums[r][w] = zero();
     }
     const int used = pass.page->used;
     for (int i = 0; i < kPageSlots / 2; ++i) {
@@ -72,15 +81,22 @@ struct Bf16Math {
       const uint16_t* even = values + s * padded;
       const uint16_t* odd = s + 1 < used ? even + padded : kNothing;
       Bf16Pairs value[kWide];
-      for (int w = 0; w < kWide; ++w)
-        value[w] = pack_pairs(load_f16(even + w * kLanes), load_f16(odd + w * kLanes));
+      if constexpr (kWide == 1) {
+        const F32x16 scale = broadcast(kNarrowed);
+        value[0] = pack_pairs(mul(load_f16(even), scale), mul(load_f16(odd), scale));
+      } else {
+        for (int w = 0; w < kWide; w += 2) narrow_pairs_2(even + w * kLanes, odd + w * kLanes, value + w);
+      }
       for (int r = 0; r < kRows; ++r) {
         const Bf16Pairs weight = broadcast_pair(&weights.rows[r][s]);
         for (int w = 0; w < kWide; ++w) sums[r][w] = dot(value[w], weight, sums[r][w]);
       }
     }
     for (int r = 0; r < kRows; ++r) {
-      for (int w = 0; w < kWide; ++w) store(pass.partial + r * stride + c + w * kLanes, sums[r][w]);
+      for (int w = 0; w < kWide; ++w) {
+        float* sum = pass.partial + r * stride + c + w * kLanes;
+        store(sum, fma(sums[r][w], broadcast(kSumScale), load(sum)));
+      }
     }
   }
 };
@@ -89,9 +105,11 @@ struct Bf16Math {
 
 void f16_decode_fast(const DecodePart& part, const AttentionShape& shape) {
   const int count = shape.group * padded_head_dim(shape.head_dim);
-  if (count > kMostQueryChannels) return f16_decode_exact(part, shape);
+  if (shape.group < kLeastGroup || count > kMostQueryChannels) return f16_decode_exact(part, shape);
   alignas(64) uint16_t query_pairs[kMostQueryChannels];
-  for (int i = 0; i < count; i += kLanes) store_bf16(query_pairs + i, load(part.query + i));
+  for (int i = 0; i < count; i += kLanes) {
+    store_bf16(query_pairs + i, mul(load(part.query + i), broadcast(kFactorScale)));
+  }
   decode<Bf16Math>(part, shape, query_pairs);
 }
 

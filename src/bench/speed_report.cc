@@ -127,7 +127,7 @@ std::string speed_table(const std::vector<SpeedResult>& results) {
 
 std::string time_table(const MachineFacts& machine, const std::vector<SpeedResult>& results) {
   std::string text =
-      fmt::format("{}, {}, {} threads: reads {:.1f} GB/s, peak {:.0f} GFLOP/s in BF16, {:.0f} in F32\n",
+      fmt::format("{}, {}, threads: {}; reads {:.1f} GB/s, peak {:.0f} GFLOP/s in BF16, {:.0f} in F32\n",
                   machine.cpu, machine.instruction_set, machine.threads, machine.memory_gb_per_second,
                   machine.peak_bf16_gflops, machine.peak_f32_gflops);
   Table table({"where the time goes", "ms", "share", "GFLOP/s", "of peak"});

@@ -55,11 +55,11 @@ void multiply(const PanelCall& call) {
       for (int64_t c = 0; c < call.columns; ++c) {
         sum += Load(call.activations, t * call.activation_stride + c) * Load(call.panel, Index(c, r));
       }
-      float& out = call.output[t * call.output_stride + r];
       if (!call.last) {
         call.partial[t * kPanelRows + r] = sum;
       } else {
         if (call.bias != nullptr) sum += call.bias[r];
+        float& out = call.output[t * call.output_stride + r];
         out = call.accumulate ? out + sum : sum;
       }
     }

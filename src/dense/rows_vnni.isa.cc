@@ -20,15 +20,6 @@ inline __m512i add_across(__m512i r0, __m512i r1, __m512i r2, __m512i r3) {
   return _mm512_add_epi32(_mm512_unpacklo_epi64(t0, t1), _mm512_unpackhi_epi64(t0, t1));
 }
 
-// The same for codes of 4 bits: a sum of eight or sixteen products fits 16 bits (16 * 15 * 127 < 2^15), so
-// pairs are packed and added by one multiply-add.
-inline __m512i add_across_small(__m512i r0, __m512i r1, __m512i r2, __m512i r3) {
-  const __m512i ones = _mm512_set1_epi16(1);
-  const __m512i t0 = _mm512_madd_epi16(_mm512_packs_epi32(r0, r1), ones);
-  const __m512i t1 = _mm512_madd_epi16(_mm512_packs_epi32(r2, r3), ones);
-  return _mm512_madd_epi16(_mm512_packs_epi32(t0, t1), ones);
-}
-
 // A value of each block for all four rows: element 4 L + j = p[L].
 inline __m512 spread(const float* p) {
   const __m512i index = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
@@ -56,11 +47,10 @@ inline __m512 add_unit(__m512 sums, const Codes (&w)[kRowsPerStep], const Scales
     value = _mm512_mul_ps(s.first, _mm512_fnmadd_ps(offset, sum_low, _mm512_cvtepi32_ps(low)));
     value = _mm512_fmadd_ps(s.second, _mm512_fnmadd_ps(offset, sum_high, _mm512_cvtepi32_ps(high)), value);
   } else {
-    const __m512 dots =
-        _mm512_cvtepi32_ps(add_across(dot(dot(zero, w[0].low, a.codes[0]), w[0].high, a.codes[1]),
-                                      dot(dot(zero, w[1].low, a.codes[0]), w[1].high, a.codes[1]),
-                                      dot(dot(zero, w[2].low, a.codes[0]), w[2].high, a.codes[1]),
-                                      dot(dot(zero, w[3].low, a.codes[0]), w[3].high, a.codes[1])));
+    __m512i row[kRowsPerStep];
+    for (int j = 0; j < kRowsPerStep; ++j)
+      row[j] = dot(dot(zero, w[j].low, a.codes[0]), w[j].high, a.codes[1]);
+    const __m512 dots = _mm512_cvtepi32_ps(add_across(row[0], row[1], row[2], row[3]));
     if constexpr (Format::kind == Kind::centred) {
       value = _mm512_mul_ps(s.first, _mm512_fnmadd_ps(_mm512_set1_ps(Format::kOffset), sum, dots));
     } else {

@@ -65,7 +65,7 @@ struct Engine::Impl {
   Impl(const std::string& path, EngineOptions wanted)
       : options(checked(wanted)),
         file(path),
-        vocabulary(path),
+        vocabulary(file),
         threads(options.threads),
         linear(threads, options.precision),
         model(make_architecture(file, linear, threads)),

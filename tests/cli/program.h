@@ -35,7 +35,9 @@ struct Invocation {
 
 Outcome run_program(const Invocation& invocation);
 inline Outcome run_program(std::vector<std::string> arguments) {
-  return run_program(Invocation{std::move(arguments)});
+  Invocation invocation;
+  invocation.arguments = std::move(arguments);
+  return run_program(invocation);
 }
 
 // One line, "error: [...] ...", and nothing else; no signal.

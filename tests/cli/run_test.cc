@@ -5,9 +5,9 @@ namespace kvcompress::test {
 namespace {
 
 using nlohmann::json;
-using Run = TinyProgram;
+using RunCommand = TinyProgram;
 
-TEST_F(Run, WritesTextToOutputAndTheReceiptToError) {
+TEST_F(RunCommand, WritesTextToOutputAndTheReceiptToError) {
   const Outcome outcome = run_program(run({"-p", "the land and the sea", "-n", "8"}));
   EXPECT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_EQ(outcome.err.rfind("kept     ", 0), 0U) << outcome.err;
@@ -16,7 +16,7 @@ TEST_F(Run, WritesTextToOutputAndTheReceiptToError) {
   EXPECT_EQ(run_program(run({"-p", "the land", "-n", "4", "-q"})).err, "");
 }
 
-TEST_F(Run, JsonIsOneObjectWithTheFiguresOfTheRun) {
+TEST_F(RunCommand, JsonIsOneObjectWithTheFiguresOfTheRun) {
   const json result = run_program(run({"-p", std::string(300, 'a'), "--no-chat", "-n", "5", "--json",
                                        "--recipe", "streaming_llm", "--budget", "100"}))
                           .json();
@@ -34,7 +34,7 @@ TEST_F(Run, JsonIsOneObjectWithTheFiguresOfTheRun) {
               result["cache"]["bytes_full"].get<double>() / result["cache"]["bytes"].get<double>(), 1e-9);
 }
 
-TEST_F(Run, SameTextFromArgumentFileStandardInputAndTokens) {
+TEST_F(RunCommand, SameTextFromArgumentFileStandardInputAndTokens) {
   const std::string text = "and the sea in the land";
   const std::vector<std::string> common = {"-n", "12", "-q", "--no-chat"};
   const auto with = [&](std::vector<std::string> more) {
@@ -53,7 +53,7 @@ TEST_F(Run, SameTextFromArgumentFileStandardInputAndTokens) {
   EXPECT_EQ(run_program(with({"--tokens", write("ids.json", json(ids).dump())})).out, expected);
 }
 
-TEST_F(Run, KeptPositionsAreThoseOfThePrompt) {
+TEST_F(RunCommand, KeptPositionsAreThoseOfThePrompt) {
   const Outcome outcome =
       run_program(run({"-p", std::string(200, 'a'), "--no-chat", "-n", "3", "-q", "--recipe", "streaming_llm",
                        "--budget", "50", "--kept", file("kept.json")}));
@@ -66,7 +66,7 @@ TEST_F(Run, KeptPositionsAreThoseOfThePrompt) {
   EXPECT_EQ(kept[0][0].get<std::vector<int>>(), expected);
 }
 
-TEST_F(Run, AHiddenQuestionIsReadAfterTheCompression) {
+TEST_F(RunCommand, AHiddenQuestionIsReadAfterTheCompression) {
   const std::vector<std::string> arguments = {"-f",        write("context.txt", std::string(300, 'a')),
                                               "-p",        "bb",
                                               "--no-chat", "-n",
@@ -85,7 +85,7 @@ TEST_F(Run, AHiddenQuestionIsReadAfterTheCompression) {
   EXPECT_EQ(json::parse(contents("kept.json"))[0][0].back(), 303);
 }
 
-TEST_F(Run, TheSameSeedGivesTheSameText) {
+TEST_F(RunCommand, TheSameSeedGivesTheSameText) {
   const std::vector<std::string> arguments = {"run", "-m", model(),  "-p", "the sea", "-n",
                                               "20",  "-q", "--temp", "2",  "--seed"};
   const auto with_seed = [&](const std::string& seed) {
@@ -97,7 +97,7 @@ TEST_F(Run, TheSameSeedGivesTheSameText) {
   EXPECT_NE(with_seed("1"), with_seed("2"));
 }
 
-TEST_F(Run, AGateThatDoesNotHoldIsExitCodeThree) {
+TEST_F(RunCommand, AGateThatDoesNotHoldIsExitCodeThree) {
   const std::vector<std::string> arguments = {
       "-p", std::string(300, 'a'), "--no-chat", "-n", "1", "-q", "--recipe", "snapkv", "--budget", "64"};
   std::vector<std::string> holds = arguments, fails = arguments;
@@ -109,7 +109,7 @@ TEST_F(Run, AGateThatDoesNotHoldIsExitCodeThree) {
   EXPECT_NE(outcome.err.find("cache.ratio>=100, got "), std::string::npos) << outcome.err;
 }
 
-TEST_F(Run, OutputFileHasTheJsonAndReplacesTheOldOneWhole) {
+TEST_F(RunCommand, OutputFileHasTheJsonAndReplacesTheOldOneWhole) {
   write("result.json", "old");
   const Outcome outcome = run_program(run({"-p", "the sea", "-n", "2", "-q", "-o", file("result.json")}));
   EXPECT_EQ(outcome.code, 0) << outcome.err;
@@ -119,13 +119,13 @@ TEST_F(Run, OutputFileHasTheJsonAndReplacesTheOldOneWhole) {
   EXPECT_EQ(files, 2U) << "the model and the result, nothing temporary";
 }
 
-TEST_F(Run, AFailedRunLeavesTheOldOutputFile) {
+TEST_F(RunCommand, AFailedRunLeavesTheOldOutputFile) {
   write("result.json", "old");
   expect_one_line_error(run_program(run({"-p", "x", "-o", file("result.json"), "--budget", "0"})), 2);
   EXPECT_EQ(contents("result.json"), "old");
 }
 
-TEST_F(Run, AFullDiskIsAnError) {
+TEST_F(RunCommand, AFullDiskIsAnError) {
   const Outcome outcome = run_program(run({"-p", "the sea", "-n", "2", "-q", "-o", "/dev/full"}));
   EXPECT_EQ(outcome.code, 1);
   EXPECT_EQ(outcome.err.rfind("error: [", 0), 0U) << outcome.err;
@@ -135,7 +135,7 @@ TEST_F(Run, AFullDiskIsAnError) {
   expect_one_line_error(run_program(run({"-p", "x", "-o", file("absent/result.json")})), 1);
 }
 
-TEST_F(Run, AClosedOutputIsAnErrorAndNoSignal) {
+TEST_F(RunCommand, AClosedOutputIsAnErrorAndNoSignal) {
   Invocation invocation = run({"-p", "the sea", "-n", "2", "-q"});
   invocation.close_output = true;
   expect_one_line_error(run_program(invocation), 1);
@@ -144,7 +144,7 @@ TEST_F(Run, AClosedOutputIsAnErrorAndNoSignal) {
   expect_one_line_error(run_program(invocation), 1);
 }
 
-TEST_F(Run, LogsAsJson) {
+TEST_F(RunCommand, LogsAsJson) {
   const Outcome outcome = run_program(run({"-p", "", "--log-format", "json"}));
   EXPECT_EQ(outcome.code, 2);
   const json line = json::parse(outcome.err);

@@ -41,4 +41,28 @@ KVC_INLINE void store_bf16_2(uint16_t* p, F32x16 first, F32x16 second) {
   _mm512_storeu_si512(p, reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(second, first)));
 }
 
+// bfloat16 straight from f16, at 2^-112 of the value: the 5 exponent bits become the low ones of 8, the
+// fraction is rounded, and nothing goes through float32, whose conversions cost more than the products.
+// Subnormal halves become subnormal here and count as 0 in dot(). The halves must be finite.
+static constexpr int kNarrowedExponent = -112;
+KVC_INLINE __m512i narrow_f16(__m512i halves) {
+  const __m512i shifted = _mm512_srai_epi16(_mm512_add_epi16(halves, _mm512_set1_epi16(4)), 3);
+  return _mm512_and_si512(shifted, _mm512_set1_epi16(static_cast<int16_t>(0x8FFF)));
+}
+// Lane i: even[i] and odd[i] of even[16], odd[16] side by side at p, narrowed.
+KVC_INLINE Bf16Pairs narrow_pairs(const uint16_t* p) {
+  const __m512i interleave = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8,
+                                              23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+  return reinterpret_cast<Bf16Pairs>(_mm512_permutexvar_epi16(interleave, narrow_f16(_mm512_loadu_si512(p))));
+}
+// The same for even[32] and odd[32]; lanes 0 to 15 in pairs[0], 16 to 31 in pairs[1].
+KVC_INLINE void narrow_pairs_2(const uint16_t* even, const uint16_t* odd, Bf16Pairs* pairs) {
+  const __m512i low = _mm512_set_epi16(47, 15, 46, 14, 45, 13, 44, 12, 43, 11, 42, 10, 41, 9, 40, 8, 39, 7,
+                                       38, 6, 37, 5, 36, 4, 35, 3, 34, 2, 33, 1, 32, 0);
+  const __m512i high = _mm512_add_epi16(low, _mm512_set1_epi16(16));
+  const __m512i a = narrow_f16(_mm512_loadu_si512(even)), b = narrow_f16(_mm512_loadu_si512(odd));
+  pairs[0] = reinterpret_cast<Bf16Pairs>(_mm512_permutex2var_epi16(a, low, b));
+  pairs[1] = reinterpret_cast<Bf16Pairs>(_mm512_permutex2var_epi16(a, high, b));
+}
+
 }  // namespace kvcompress::KVC_ISA
