@@ -36,7 +36,7 @@ function(kvc_add_tests name)
     add_dependencies(tests_${name} kvcompress)
     set(environment ENVIRONMENT KVCOMPRESS_PROGRAM=$<TARGET_FILE:kvcompress>)
   endif()
-  set(common WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} TEST_PREFIX ${name}. DISCOVERY_TIMEOUT 60)
+  set(common NO_PRETTY_VALUES WORKING_DIRECTORY ${PROJECT_SOURCE_DIR} TEST_PREFIX ${name}. DISCOVERY_TIMEOUT 60)
   gtest_discover_tests(tests_${name} ${common} TEST_FILTER "-${KVC_SLOW_TESTS}"
     PROPERTIES LABELS fast TIMEOUT 300 ${environment})
   gtest_discover_tests(tests_${name} ${common} TEST_FILTER "${KVC_SLOW_TESTS}" TEST_LIST tests_${name}_slow

@@ -51,11 +51,17 @@ EngineOptions ModelFlags::options() const {
 }
 
 void RecipeFlags::declare(CLI::App& app, bool several) {
+  // An empty shell variable must not mean the default.
+  const auto not_empty = [](const std::string& value) {
+    return value.empty() ? std::string("expected a value, got an empty one") : std::string();
+  };
   const std::string list = several ? "; several: A,B,.." : "";
   app.add_option("--recipe", recipe, "preset, YAML file, or A+B where B's stages replace A's" + list)
-      ->type_name("NAME");
+      ->type_name("NAME")
+      ->check(not_empty);
   app.add_option("--budget", budget, "what may be kept: 1024 tokens a head, 25%, or 64MiB in all" + list)
-      ->type_name("B");
+      ->type_name("B")
+      ->check(not_empty);
   app.add_option("--set", overrides, "one setting of the recipe, as score.window=64 (repeatable)")
       ->type_name("STAGE.KEY=VALUE")
       ->allow_extra_args(false);

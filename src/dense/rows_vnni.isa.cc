@@ -86,10 +86,13 @@ inline void finish(const RowsCall& call, int64_t row, int token, __m512 sums) {
   }
 }
 
-// Far enough ahead to hide the latency of memory: the same place of the next four rows where rows are short.
+// Far enough ahead to hide the latency of memory: the same place of the next four rows, unless that would
+// push other things out of the L1 cache. (A shorter way ahead in short rows would lead into rows that are
+// being read.)
+constexpr int64_t kLargestAhead = 16 << 10;
 inline int64_t prefetch_distance(size_t row_bytes) {
   const int64_t next_rows = static_cast<int64_t>(kRowsPerStep * row_bytes);
-  return next_rows < 2048 ? next_rows : 1024;
+  return next_rows <= kLargestAhead ? next_rows : 1024;
 }
 
 template <class Format, int Tokens>

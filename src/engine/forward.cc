@@ -163,7 +163,7 @@ void Forward::attend_decode_rows(int layer, const AttentionShape& shape) {
       profile_.attention_bytes += 4.0 * config_.head_dim * slots.length();
     }
   }
-  attend_decode(tasks, shape, pool_);
+  attend_decode(tasks, shape, precision_, pool_);
 }
 
 void Forward::remember_queries(int layer) {

@@ -100,9 +100,9 @@ TEST(Decode, PlainTwinEqualsTheDefinition) {
 
 TEST(Decode, SeesOnlyUpToItsPosition) {
   ThreadPool pool(1);
-  const AttentionShape shape = make_shape(64, 3);
+  const AttentionShape shape = make_shape(64, 5);
   const TestCache longer(300, 64, {}, 5), shorter(171, 64, {}, 5);  // the same first tokens
-  const auto query = random_floats(3 * 64, 6);
+  const auto query = random_floats(5 * 64, 6);
   for (const Isa isa : supported_isas()) {
     const DecodeResult a = decode(longer, query, shape, 170, pool, isa, Precision::fast);
     const DecodeResult b = decode(shorter, query, shape, 170, pool, isa, Precision::fast);
@@ -139,17 +139,17 @@ TEST(Decode, HugeLogitsStayFinite) {
 
 // Bit for bit: a sequence answers alone as it does in a batch, on any number of threads.
 TEST(Decode, ThreadsAndBatchDoNotMatter) {
-  const AttentionShape shape = make_shape(80, 3);
+  const AttentionShape shape = make_shape(80, 5);
   std::vector<std::unique_ptr<TestCache>> caches;
   std::vector<std::vector<float>> queries;
   for (const int tokens : {3000, 1, 64, 0, 1025, 777}) {
     caches.push_back(std::make_unique<TestCache>(tokens, 80, CacheOptions{.holes = 0.1}, 40 + tokens));
-    queries.push_back(random_floats(3 * 80, 50 + tokens));
+    queries.push_back(random_floats(5 * 80, 50 + tokens));
   }
   for (const Isa isa : supported_isas()) {
     for (const int threads : {1, 2, 3}) {
       ThreadPool pool(threads), single(1);
-      std::vector<std::vector<float>> outputs(caches.size(), std::vector<float>(3 * 80));
+      std::vector<std::vector<float>> outputs(caches.size(), std::vector<float>(5 * 80));
       std::vector<DecodeTask> tasks;
       for (size_t i = 0; i < caches.size(); ++i) {
         tasks.push_back({caches[i]->views, queries[i].data(), outputs[i].data(), nullptr, 3000});

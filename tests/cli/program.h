@@ -3,7 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include <functional>         // std::function
 #include <nlohmann/json.hpp>  // nlohmann::json
 #include <string>             // std::string
 #include <vector>             // std::vector
