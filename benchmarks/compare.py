@@ -211,8 +211,8 @@ def perplexity(bench):
         if not os.path.exists(path):
             print(f"    {model}: skipped, not there")
             continue
-        ours = json_of([bench.args.program, "eval", "ppl", "-m", path, "--data", bench.args.text, "--limit", "8",
-                        "--recipe", "full", "--json", "-t", str(max(bench.args.threads))])
+        ours = json_of([bench.args.program, "eval", "ppl", "-m", path, "--data", bench.args.text, "--context",
+                        "1024", "--target", "1023", "--limit", "8", "--recipe", "full", "--json", "-t", str(max(bench.args.threads))])
         with tempfile.NamedTemporaryFile() as whole:
             whole.write(open(bench.args.text, "rb").read()[:200000])
             whole.flush()

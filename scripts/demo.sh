@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 program=${KVCOMPRESS_PROGRAM:-build/bin/kvcompress}
 document=examples/tycho_brahe.txt
 question='According to the text, which island did the King of Denmark offer to Tycho Brahe?'
-recipe=(--recipe snapkv --budget 1024)
+recipe=(--recipe snapkv --budget 768)
 
 [ -x "$program" ] || fail "$program is not there; run \`make build\` first"
 model=$(scripts/get-model.sh)
