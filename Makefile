@@ -10,7 +10,7 @@ CMAKE_FLAGS ?=
 
 # $(call compile,PRESET): configures once (ninja configures again when that is needed) and builds.
 compile = { [ -f build/$(1)/build.ninja ] && [ "$$(cat build/$(1)/flags 2> /dev/null)" = "$(CMAKE_FLAGS)" ] || \
-	{ cmake --preset $(1) $(CMAKE_FLAGS) && echo "$(CMAKE_FLAGS)" > build/$(1)/flags; }; } && \
+	{ cmake --fresh --preset $(1) $(CMAKE_FLAGS) && echo "$(CMAKE_FLAGS)" > build/$(1)/flags; }; } && \
 	cmake --build --preset $(1) -j $(JOBS)
 
 .PHONY: help

@@ -2,7 +2,7 @@
 option(KVC_BUILD_TESTS "Build the tests" ON)
 option(KVC_BUILD_BENCHMARKS "Build the programs in benchmarks/" ON)
 option(KVC_FUZZ "Build the fuzz targets in fuzz/ (needs clang)" OFF)
-option(KVC_WERROR "Treat warnings as errors" OFF)
+option(KVC_WERROR "Treat the warnings of GCC as errors" OFF)
 option(KVC_SANITIZE "Build with AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
 option(KVC_COVERAGE "Build with coverage counters" OFF)
 option(KVC_CCACHE "Compile through ccache where it is installed (its files in build/ccache)" ON)

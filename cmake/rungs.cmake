@@ -24,7 +24,7 @@ target_include_directories(kvc_flags INTERFACE
   ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src ${PROJECT_BINARY_DIR}/include)
 # -Wrestrict of GCC 12 is wrong about std::string's operator+ (GCC bug 105651).
 target_compile_options(kvc_flags INTERFACE -Wall -Wextra -Wno-psabi
-  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict> $<$<BOOL:${KVC_WERROR}>:-Werror>)
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict> $<$<AND:$<BOOL:${KVC_WERROR}>,$<CXX_COMPILER_ID:GNU>>:-Werror>)
 foreach(isa IN LISTS KVC_ISAS)
   string(TOUPPER ${isa} upper)
   target_compile_definitions(kvc_flags INTERFACE KVC_HAVE_${upper}=1)

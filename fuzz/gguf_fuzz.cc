@@ -1,5 +1,5 @@
-// libFuzzer entry: any bytes as a model file, as far as the residual stream of two tokens. Only an Error of this
-// library may come out.
+// libFuzzer entry: any bytes as a model file, as far as the residual stream of two tokens. Only an Error of
+// this library may come out.
 #include <array>    // std::array
 #include <cstddef>  // std::byte
 #include <cstdint>  // uint8_t
@@ -34,15 +34,16 @@ void read_all(const ModelFile& file) {
   }
 }
 
-// A model that was accepted must survive being run: its shapes fit one another. Attention is left out: it never
-// sees the file.
+// A model that was accepted must survive being run: its shapes fit one another. Attention is left out: it
+// never sees the file.
 void run(Architecture& model) {
   const kvcompress::ModelConfig& config = model.config();
   constexpr std::array<int32_t, 2> kTokens = {0, 1}, kPositions = {0, 1};
   const kvcompress::Rows rows{.prefill = 1, .decode = 1, .tokens = kTokens, .positions = kPositions};
   const size_t query_width = static_cast<size_t>(config.query_heads) * config.head_dim;
   const size_t kv_width = static_cast<size_t>(config.kv_heads) * config.head_dim;
-  std::vector<float> x(2 * static_cast<size_t>(config.hidden)), logits(2 * static_cast<size_t>(config.vocabulary));
+  std::vector<float> x(2 * static_cast<size_t>(config.hidden)),
+      logits(2 * static_cast<size_t>(config.vocabulary));
   std::vector<float> queries(2 * query_width), keys(2 * kv_width), values(2 * kv_width);
   model.embed(rows, x.data());
   for (int layer = 0; layer < config.layers; ++layer) {

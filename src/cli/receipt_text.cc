@@ -36,7 +36,10 @@ std::string kept_line(const CacheReceipt& cache) {
                   format_count(static_cast<int64_t>(kept.mean + 0.5)), format_count(cache.tokens_seen),
                   format_count(kept.least), format_count(kept.most));
   if (cache.bytes > 0) {
-    line += fmt::format(" · {:.1f}x smaller: {} -> {}", cache.ratio(), format_bytes(cache.bytes_full),
+    // Whole pages can outweigh what a short text would take packed tightly.
+    const bool smaller = cache.ratio() >= 1;
+    line += fmt::format(" · {:.1f}x {}: {} -> {}", smaller ? cache.ratio() : 1 / cache.ratio(),
+                        smaller ? "smaller" : "larger (whole pages)", format_bytes(cache.bytes_full),
                         format_bytes(cache.bytes));
   }
   return line + fmt::format(" · peak {}\n", format_bytes(cache.bytes_peak));

@@ -86,14 +86,11 @@ inline void finish(const RowsCall& call, int64_t row, int token, __m512 sums) {
   }
 }
 
-// Far enough ahead to hide the latency of memory: the same place of the next four rows, unless that would
-// push other things out of the L1 cache. (A shorter way ahead in short rows would lead into rows that are
-// being read.)
-constexpr int64_t kLargestAhead = 16 << 10;
-inline int64_t prefetch_distance(size_t row_bytes) {
-  const int64_t next_rows = static_cast<int64_t>(kRowsPerStep * row_bytes);
-  return next_rows <= kLargestAhead ? next_rows : 1024;
-}
+// How far ahead of the reading a line is asked for, and into the L2 cache: one core needs some 16 KB under
+// way to stream from memory, more than the L1 cache's line buffers hold. Measured on Zen 4, ms a token at
+// depth 0, Qwen2.5 0.5B Q4_K_M: L1 at 1, 8, 16 KB 59, 46, 45; L2 at 1, 4, 8, 16, 24, 48 KB 49, 34, 27, 25,
+// 25, 26.
+constexpr int64_t kAhead = 16 << 10;
 
 template <class Format, int Tokens>
 void multiply_tokens(const RowsCall& call, int first_token) {
@@ -101,7 +98,6 @@ void multiply_tokens(const RowsCall& call, int first_token) {
   const int64_t stride = activation_units(call.columns);
   const int64_t steps = call.columns / kStepColumns;
   const int tail = static_cast<int>(call.columns % kStepColumns / 32);
-  const int64_t ahead = prefetch_distance(call.row_bytes);
   for (int64_t row = 0; row < call.rows; row += kRowsPerStep) {
     const uint8_t* step[kRowsPerStep];
     for (int j = 0; j < kRowsPerStep; ++j) {
@@ -115,7 +111,7 @@ void multiply_tokens(const RowsCall& call, int first_token) {
     for (int64_t s = 0; s < steps; ++s, units += Format::kUnits) {
       for (int j = 0; j < kRowsPerStep; ++j) {
         for (int line = 0; line < Format::kStepBytes; line += 64)
-          _mm_prefetch(step[j] + ahead + line, _MM_HINT_T0);
+          _mm_prefetch(step[j] + kAhead + line, _MM_HINT_T1);
       }
       add_step<Format, Tokens>(sums, step, units, stride, ActivationUnit::kBlocks);
       for (int j = 0; j < kRowsPerStep; ++j) step[j] += Format::kStepBytes;

@@ -24,6 +24,12 @@ TEST(ReceiptText, HasTheThreeLinesOfTheInterface) {
             "recipe   snapkv, 512 tokens a head\n");
 }
 
+TEST(ReceiptText, SaysSoWhenPagesOutweighAShortText) {
+  Receipt receipt = example();
+  receipt.cache.bytes_full = 3'100'000;
+  EXPECT_NE(receipt_text(receipt, "full").find("2.0x larger (whole pages): 3.1 MB -> 6.2 MB"), std::string::npos);
+}
+
 TEST(ReceiptText, LeavesOutSpeedsThatWereNotMeasured) {
   Receipt receipt = example();
   receipt.generated_tokens = 1;

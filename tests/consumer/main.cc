@@ -1,5 +1,5 @@
-// Uses the public interface of an installed kvcompress: version, recipes, errors, engine. Exits with 0 when each
-// behaves as its header says.
+// Uses the public interface of an installed kvcompress: version, recipes, errors, engine. Exits with 0 when
+// each behaves as its header says.
 #include <kvcompress/engine/engine.h>
 #include <kvcompress/error.h>
 #include <kvcompress/policy/recipe.h>
@@ -40,6 +40,4 @@ bool missing_model_is_refused() {
 
 }  // namespace
 
-int main() {
-  return recipe_is_found() && wrong_recipe_is_refused() && missing_model_is_refused() ? 0 : 1;
-}
+int main() { return recipe_is_found() && wrong_recipe_is_refused() && missing_model_is_refused() ? 0 : 1; }
