@@ -33,7 +33,8 @@ class IoError : public Error {
   using Error::Error;
 };
 
-// Not enough memory, or a byte limit of the cache was reached. Raised before work starts where it can be planned.
+// Not enough memory, or a byte limit of the cache was reached. Raised before work starts where it can be
+// planned.
 class CapacityError : public Error {
  public:
   using Error::Error;

@@ -15,8 +15,8 @@ double milliseconds(std::chrono::steady_clock::duration duration) {
 
 }  // namespace
 
-ActiveRequest::ActiveRequest(Request request, std::unique_ptr<Sequence> sequence, const Vocabulary& vocabulary,
-                             int positions)
+ActiveRequest::ActiveRequest(Request request, std::unique_ptr<Sequence> sequence,
+                             const Vocabulary& vocabulary, int positions)
     : request_(std::move(request)),
       sequence_(std::move(sequence)),
       vocabulary_(vocabulary),

@@ -18,7 +18,8 @@ class ActiveRequest {
   enum class State { reading_prompt, reading_question, generating, finished };
 
   // positions: how many the sequence may have.
-  ActiveRequest(Request request, std::unique_ptr<Sequence> sequence, const Vocabulary& vocabulary, int positions);
+  ActiveRequest(Request request, std::unique_ptr<Sequence> sequence, const Vocabulary& vocabulary,
+                int positions);
 
   State state() const { return state_; }
   Sequence& sequence() { return *sequence_; }

@@ -14,8 +14,8 @@ namespace {
 // Slots that a head keeps under the planned budgets.
 int64_t slots_kept(const Sequence& sequence, int layer, int head) {
   const auto index = static_cast<size_t>(layer) * sequence.cache.kv_heads() + head;
-  return slots_to_keep(sequence.recipe.budget, layer, sequence.cache.sliding_window(layer), sequence.budgets[index],
-                       sequence.cache.head(layer, head).length());
+  return slots_to_keep(sequence.recipe.budget, layer, sequence.cache.sliding_window(layer),
+                       sequence.budgets[index], sequence.cache.head(layer, head).length());
 }
 
 bool over_budget(const Sequence& sequence, int layer, int head) {
@@ -185,10 +185,12 @@ Compressor::WindowWeights Compressor::window_weights(const Sequence& sequence, i
   for (int head = 0; head < config_.kv_heads; ++head) {
     const std::span<const PageView> pages = sequence.cache.head(layer, head).pages();
     physical[head].resize(pages.size() * kPageSlots * group_);
-    tasks.push_back({pages, window.queries(layer, head), window.query_stride(), window.log_sum_exp(layer, head),
-                     window.positions(), window.filled(), physical[head].data()});
+    tasks.push_back({pages, window.queries(layer, head), window.query_stride(),
+                     window.log_sum_exp(layer, head), window.positions(), window.filled(),
+                     physical[head].data()});
   }
-  const AttentionShape shape{config_.head_dim, group_, config_.attention_scale, config_.sliding_window[layer]};
+  const AttentionShape shape{config_.head_dim, group_, config_.attention_scale,
+                             config_.sliding_window[layer]};
   capture_scores(tasks, shape, pool_);
 
   WindowWeights live(static_cast<size_t>(config_.kv_heads));
@@ -211,8 +213,8 @@ void Compressor::hold_by_kept_scores(Sequence& sequence) {
   parallel_checked(pool_, config_.layers, hold_layer);
 }
 
-// Scores of slots are kept in the sequence, so that a token costs one score and one search. Of equal scores the later
-// slot goes, as select_slots() does it.
+// Scores of slots are kept in the sequence, so that a token costs one score and one search. Of equal scores
+// the later slot goes, as select_slots() does it.
 void Compressor::evict_lowest(Sequence& sequence, int layer, int head) const {
   if (!over_budget(sequence, layer, head)) return;
   HeadSlots& slots = sequence.cache.head(layer, head);

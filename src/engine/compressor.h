@@ -1,5 +1,5 @@
-// Applies a recipe's score and budget stages to a sequence at the hooks of its life: after a prefill chunk and after a
-// decoded token. Runs between steps, never inside a layer.
+// Applies a recipe's score and budget stages to a sequence at the hooks of its life: after a prefill chunk
+// and after a decoded token. Runs between steps, never inside a layer.
 #pragma once
 
 #include <vector>  // std::vector

@@ -7,12 +7,12 @@
 #include <numeric>    // std::iota
 #include <utility>    // std::move
 
-#include "base/memory.h"         // available_memory
-#include "compute/isa.h"         // active_isa
-#include "engine/compressor.h"   // Compressor
-#include "engine/forward.h"      // Forward
-#include "engine/plan.h"         // planned_bytes
-#include "engine/scheduler.h"    // Scheduler
+#include "base/memory.h"        // available_memory
+#include "compute/isa.h"        // active_isa
+#include "engine/compressor.h"  // Compressor
+#include "engine/forward.h"     // Forward
+#include "engine/plan.h"        // planned_bytes
+#include "engine/scheduler.h"   // Scheduler
 
 namespace kvcompress {
 
@@ -21,9 +21,10 @@ namespace {
 int checked_context(const ModelConfig& config, const EngineOptions& options) {
   if (options.context == 0) return config.context_length;
   if (options.context < 0 || (options.context > config.context_length && !options.rope_extend)) {
-    throw UsageError(fmt::format(
-        "[context] expected 1 to {} tokens (what the model was trained for), got {}; allow more with --rope-extend",
-        config.context_length, options.context));
+    throw UsageError(
+        fmt::format("[context] expected 1 to {} tokens (what the model was trained for), got {}; allow more "
+                    "with --rope-extend",
+                    config.context_length, options.context));
   }
   return options.context;
 }
@@ -78,40 +79,47 @@ struct Engine::Impl {
 
   void check_recipe(const Recipe& recipe) const {
     if (recipe.budget.unit == BudgetSettings::Unit::tokens && recipe.budget.tokens > context) {
-      throw UsageError(fmt::format("[budget] expected at most the context of {} tokens, got {}; give a smaller budget",
-                                   context, recipe.budget.tokens));
+      throw UsageError(
+          fmt::format("[budget] expected at most the context of {} tokens, got {}; give a smaller budget",
+                      context, recipe.budget.tokens));
     }
   }
 
   void check_room(const Recipe& recipe, PrefillMode prefill, int64_t prompt, int64_t generated) const {
-    const size_t planned = kvcompress::planned_bytes(config, pages, recipe, prefill, options.chunk, prompt, generated);
+    const size_t planned =
+        kvcompress::planned_bytes(config, pages, recipe, prefill, options.chunk, prompt, generated);
     const size_t held = pages.usage().bytes;
     if (held + planned <= pages.options().limit_bytes) return;
-    throw CapacityError(fmt::format(
-        "[memory] expected at most {} bytes of cache, got a plan for {} ({} of them held already); give a smaller "
-        "budget, a shorter prompt or --prefill bounded",
-        pages.options().limit_bytes, held + planned, held));
+    throw CapacityError(
+        fmt::format("[memory] expected at most {} bytes of cache, got a plan for {} ({} of them held "
+                    "already); give a smaller "
+                    "budget, a shorter prompt or --prefill bounded",
+                    pages.options().limit_bytes, held + planned, held));
   }
 
   void check_tokens(std::span<const int32_t> tokens) const {
     for (const int32_t token : tokens) {
       if (token >= 0 && token < config.vocabulary) continue;
-      throw UsageError(fmt::format("[tokens] expected ids from 0 to {}, got {}", config.vocabulary - 1, token));
+      throw UsageError(
+          fmt::format("[tokens] expected ids from 0 to {}, got {}", config.vocabulary - 1, token));
     }
   }
 
   void check(const Request& request) const {
-    if (request.prompt.empty()) throw UsageError("[prompt] expected at least one token, got none; give -f or -p");
+    if (request.prompt.empty())
+      throw UsageError("[prompt] expected at least one token, got none; give -f or -p");
     const auto length = static_cast<int64_t>(request.prompt.size() + request.question.size());
     if (length > context) {
-      throw UsageError(fmt::format(
-          "[prompt] expected at most the context of {} tokens, got {}; shorten it, or raise -c with --rope-extend",
-          context, length));
+      throw UsageError(
+          fmt::format("[prompt] expected at most the context of {} tokens, got {}; shorten it, or raise -c "
+                      "with --rope-extend",
+                      context, length));
     }
     check_tokens(request.prompt);
     check_tokens(request.question);
     check_recipe(request.recipe);
-    check_room(request.recipe, request.prefill, length, std::min<int64_t>(request.max_tokens, context - length));
+    check_room(request.recipe, request.prefill, length,
+               std::min<int64_t>(request.max_tokens, context - length));
   }
 
   std::unique_ptr<Sequence> open(Recipe recipe, PrefillMode prefill) {
@@ -120,8 +128,8 @@ struct Engine::Impl {
                                                std::move(recipe), prefill);
     const int window = sequence->recipe.score ? sequence->recipe.score->needs().attention_window : 0;
     if (sequence->recipe.compresses() && window > 0) {
-      sequence->window = QueryWindow(window, config.layers, config.kv_heads, config.query_heads / config.kv_heads,
-                                     config.head_dim);
+      sequence->window = QueryWindow(window, config.layers, config.kv_heads,
+                                     config.query_heads / config.kv_heads, config.head_dim);
     }
     return sequence;
   }
@@ -159,14 +167,15 @@ PagePool& Engine::pool() { return impl_->pages; }
 std::atomic<bool>& Engine::stop_flag() { return impl_->stop; }
 
 std::string Engine::describe() const {
-  return fmt::format("{} threads, {}; {}", impl_->threads.size(), name(active_isa()), impl_->linear.describe());
+  return fmt::format("{} threads, {}; {}", impl_->threads.size(), name(active_isa()),
+                     impl_->linear.describe());
 }
 
 RequestId Engine::submit(Request request) {
   impl_->check(request);
   std::unique_ptr<Sequence> sequence = impl_->open(request.recipe, request.prefill);
-  return impl_->scheduler.add(
-      std::make_unique<ActiveRequest>(std::move(request), std::move(sequence), impl_->vocabulary, impl_->context));
+  return impl_->scheduler.add(std::make_unique<ActiveRequest>(std::move(request), std::move(sequence),
+                                                              impl_->vocabulary, impl_->context));
 }
 
 bool Engine::step() { return impl_->scheduler.step(impl_->stop); }
@@ -197,7 +206,8 @@ Completion Engine::run(Request request) {
 void Engine::follow_up(RequestId previous, std::vector<int32_t> tokens, int max_tokens) {
   ActiveRequest& request = impl_->scheduler.at(previous);
   if (request.state() != ActiveRequest::State::finished) {
-    throw UsageError(fmt::format("[engine] expected request {} to be finished before a following turn", previous));
+    throw UsageError(
+        fmt::format("[engine] expected request {} to be finished before a following turn", previous));
   }
   impl_->check_tokens(tokens);
   const int64_t seen = request.sequence().cache.next_position;
@@ -214,10 +224,11 @@ std::unique_ptr<Sequence> Engine::open(Recipe recipe, PrefillMode prefill) {
   return impl_->open(std::move(recipe), prefill);
 }
 
-void Engine::read(Sequence& sequence, std::span<const int32_t> tokens, bool last, const LogitsCallback& on_logits) {
+void Engine::read(Sequence& sequence, std::span<const int32_t> tokens, bool last,
+                  const LogitsCallback& on_logits) {
   impl_->check_tokens(tokens);
-  sequence.prompt_total = std::max(sequence.prompt_total,
-                                   static_cast<int64_t>(sequence.cache.next_position) + static_cast<int64_t>(tokens.size()));
+  sequence.prompt_total = std::max(sequence.prompt_total, static_cast<int64_t>(sequence.cache.next_position) +
+                                                              static_cast<int64_t>(tokens.size()));
   const auto chunk = static_cast<size_t>(impl_->options.chunk);
   for (size_t first = 0; first < tokens.size(); first += chunk) {
     const std::span<const int32_t> part = tokens.subspan(first, std::min(chunk, tokens.size() - first));
@@ -255,7 +266,8 @@ CacheReceipt Engine::cache_receipt(const Sequence& sequence) const {
   return receipt;
 }
 
-size_t Engine::planned_bytes(const Recipe& recipe, PrefillMode prefill, int64_t prompt, int64_t generated) const {
+size_t Engine::planned_bytes(const Recipe& recipe, PrefillMode prefill, int64_t prompt,
+                             int64_t generated) const {
   return kvcompress::planned_bytes(impl_->config, impl_->pages, recipe, prefill, impl_->options.chunk, prompt,
                                    generated);
 }

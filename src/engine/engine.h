@@ -11,15 +11,15 @@
 #include <string>      // std::string
 #include <vector>      // std::vector
 
-#include "compute/precision.h"     // Precision
-#include "engine/profile.h"        // Profile
-#include "engine/receipt.h"        // Receipt
-#include "engine/request.h"        // Request, Completion
-#include "engine/sequence.h"       // Sequence
-#include "model/architecture.h"    // ModelConfig
-#include "model/model_file.h"      // ModelFile
-#include "model/vocabulary.h"      // Vocabulary
-#include "policy/recipe.h"         // Recipe
+#include "compute/precision.h"   // Precision
+#include "engine/profile.h"      // Profile
+#include "engine/receipt.h"      // Receipt
+#include "engine/request.h"      // Request, Completion
+#include "engine/sequence.h"     // Sequence
+#include "model/architecture.h"  // ModelConfig
+#include "model/model_file.h"    // ModelFile
+#include "model/vocabulary.h"    // Vocabulary
+#include "policy/recipe.h"       // Recipe
 
 namespace kvcompress {
 
@@ -53,11 +53,12 @@ class Engine {
   // Checks the request (UsageError: empty prompt, budget that cannot be met, prompt beyond the context;
   // CapacityError: the planned bytes exceed the memory) and queues it.
   RequestId submit(Request request);
-  // One step: a chunk of every prompt being read and a token of every answer being written. false: nothing left.
+  // One step: a chunk of every prompt being read and a token of every answer being written. false: nothing
+  // left.
   bool step();
   bool finished(RequestId id) const;
-  Completion take(RequestId id);  // ends the request; of an unfinished one, what there is so far
-  void cancel(RequestId id);      // takes effect before the next step
+  Completion take(RequestId id);    // ends the request; of an unfinished one, what there is so far
+  void cancel(RequestId id);        // takes effect before the next step
   Completion run(Request request);  // submit, step until finished, take
   // Keeps the request's sequence alive for a following turn: extends it with more tokens and generates again.
   // `previous` must be finished and not taken; its id stays valid for the next turn.
@@ -69,11 +70,13 @@ class Engine {
   std::unique_ptr<Sequence> open(Recipe recipe, PrefillMode prefill = PrefillMode::exact);
   // Reads tokens by chunks on the prefill path. on_logits is called for every token when given (else none).
   // `last`: these are the prompt's last tokens, so an `exact` recipe compresses after them.
-  void read(Sequence& sequence, std::span<const int32_t> tokens, bool last, const LogitsCallback& on_logits = {});
+  void read(Sequence& sequence, std::span<const int32_t> tokens, bool last,
+            const LogitsCallback& on_logits = {});
   // One token for each of several sequences on the decode path; logits: [sequences][vocabulary].
   void decode(std::span<Sequence* const> sequences, std::span<const int32_t> tokens, float* logits);
   CacheReceipt cache_receipt(const Sequence& sequence) const;
-  // The most bytes a sequence will hold under a recipe: `prompt` tokens read, `generated` written (engine/plan.h).
+  // The most bytes a sequence will hold under a recipe: `prompt` tokens read, `generated` written
+  // (engine/plan.h).
   size_t planned_bytes(const Recipe& recipe, PrefillMode prefill, int64_t prompt, int64_t generated) const;
   size_t planned_bytes_full(int64_t tokens) const;  // f16, nothing evicted
   // Original positions of the slots kept: [layer][kv head][...].

@@ -28,7 +28,8 @@ class Stopwatch {
 // Fewer heads than this to append to are not worth waking a helper for.
 constexpr int64_t kAppendInline = 2048;
 
-// Pairs (query, key) that a causal mask with an optional window shows, for queries after a past of `past` live slots.
+// Pairs (query, key) that a causal mask with an optional window shows, for queries after a past of `past`
+// live slots.
 double visible_pairs(double past, double queries) { return queries * past + queries * (queries + 1) / 2; }
 
 }  // namespace
@@ -45,7 +46,8 @@ void Forward::lay_out(std::span<const Segment> prefill, std::span<const Segment>
   tokens_.clear();
   positions_.clear();
   const auto place = [this](const Segment& segment) {
-    placed_.push_back({segment.sequence, static_cast<int>(tokens_.size()), static_cast<int>(segment.tokens.size())});
+    placed_.push_back(
+        {segment.sequence, static_cast<int>(tokens_.size()), static_cast<int>(segment.tokens.size())});
     int32_t position = segment.sequence->cache.next_position;
     for (const int32_t token : segment.tokens) {
       tokens_.push_back(token);
@@ -72,12 +74,14 @@ void Forward::lay_out(std::span<const Segment> prefill, std::span<const Segment>
   grow(log_sum_exp_, rows * config_.query_heads);
 }
 
-void Forward::run(std::span<const Segment> prefill, std::span<const Segment> decode, const std::atomic<bool>& stop) {
+void Forward::run(std::span<const Segment> prefill, std::span<const Segment> decode,
+                  const std::atomic<bool>& stop) {
   lay_out(prefill, decode);
   Stopwatch watch;
   model_.embed(rows_, residual_.data());
   for (int layer = 0; layer < config_.layers; ++layer) {
-    if (stop.load(std::memory_order_relaxed)) throw Cancelled("[engine] stopped by the caller; the work is incomplete");
+    if (stop.load(std::memory_order_relaxed))
+      throw Cancelled("[engine] stopped by the caller; the work is incomplete");
     model_.pre(layer, rows_, residual_.data(), {queries_.data(), keys_.data(), values_.data()});
     profile_.dense_s += watch.lap();
     append(layer);
@@ -102,10 +106,11 @@ void Forward::append(int layer) {
     const Placed& segment = placed_[static_cast<size_t>(item / heads)];
     const auto head = static_cast<int>(item % heads);
     const int64_t offset = segment.row * stride + static_cast<int64_t>(head) * config_.head_dim;
-    const std::span<const int32_t> positions(positions_.data() + segment.row, static_cast<size_t>(segment.count));
+    const std::span<const int32_t> positions(positions_.data() + segment.row,
+                                             static_cast<size_t>(segment.count));
     try {
-      segment.sequence->cache.head(layer, head).append(positions, keys_.data() + offset, stride,
-                                                       values_.data() + offset, stride);
+      segment.sequence->cache.head(layer, head)
+          .append(positions, keys_.data() + offset, stride, values_.data() + offset, stride);
     } catch (...) {
       const std::scoped_lock lock(mutex);
       if (!failure) failure = std::current_exception();
@@ -139,8 +144,8 @@ void Forward::attend_prefill_rows(int layer, const AttentionShape& shape) {
                        log_sum_exp_.data() + static_cast<int64_t>(segment.row) * config_.query_heads +
                            static_cast<int64_t>(head) * segment.count * group_,
                        positions_.data() + segment.row, segment.count});
-      profile_.attention_flop += 4.0 * config_.head_dim * group_ *
-                                 visible_pairs(slots.length() - segment.count, segment.count);
+      profile_.attention_flop +=
+          4.0 * config_.head_dim * group_ * visible_pairs(slots.length() - segment.count, segment.count);
     }
   }
   attend_prefill(tasks, shape, precision_, pool_);
@@ -170,8 +175,9 @@ void Forward::remember_queries(int layer) {
   const int64_t stride = static_cast<int64_t>(config_.query_heads) * config_.head_dim;
   for (const Placed& segment : placed_) {
     if (segment.sequence->window.capacity() == 0) continue;
-    segment.sequence->window.push(layer, segment.count, queries_.data() + segment.row * stride, stride,
-                                  log_sum_exp_.data() + static_cast<int64_t>(segment.row) * config_.query_heads);
+    segment.sequence->window.push(
+        layer, segment.count, queries_.data() + segment.row * stride, stride,
+        log_sum_exp_.data() + static_cast<int64_t>(segment.row) * config_.query_heads);
   }
 }
 
@@ -201,12 +207,14 @@ void Forward::logits(std::span<const int> rows, float* out) {
   head_input_.resize(rows.size() * hidden);
   Rows chosen;
   for (size_t i = 0; i < rows.size(); ++i) {
-    std::copy_n(residual_.data() + static_cast<size_t>(rows[i]) * hidden, hidden, head_input_.data() + i * hidden);
+    std::copy_n(residual_.data() + static_cast<size_t>(rows[i]) * hidden, hidden,
+                head_input_.data() + i * hidden);
     (rows[i] < rows_.prefill ? chosen.prefill : chosen.decode) += 1;
   }
   model_.head(chosen, head_input_.data(), out);
   profile_.head_s += watch.lap();
-  profile_.head_flop += 2.0 * static_cast<double>(config_.vocabulary) * config_.hidden * static_cast<double>(rows.size());
+  profile_.head_flop +=
+      2.0 * static_cast<double>(config_.vocabulary) * config_.hidden * static_cast<double>(rows.size());
 }
 
 Profile Forward::take_profile() {

@@ -24,12 +24,13 @@ class Forward {
  public:
   Forward(Architecture& model, ThreadPool& pool, Precision precision);
 
-  // Runs all layers: appends keys and values, attends, leaves the residual stream for logits(). Decode segments have
-  // one token each. Throws Cancelled between layers once `stop` is set; the sequences are then unusable.
+  // Runs all layers: appends keys and values, attends, leaves the residual stream for logits(). Decode
+  // segments have one token each. Throws Cancelled between layers once `stop` is set; the sequences are then
+  // unusable.
   void run(std::span<const Segment> prefill, std::span<const Segment> decode, const std::atomic<bool>& stop);
 
-  // Logits [rows.size()][vocabulary] of rows of the last run(): row r counts all prefill tokens in order, then the
-  // decode tokens. Prefill rows must come before decode rows.
+  // Logits [rows.size()][vocabulary] of rows of the last run(): row r counts all prefill tokens in order,
+  // then the decode tokens. Prefill rows must come before decode rows.
   void logits(std::span<const int> rows, float* out);
 
   Profile take_profile();

@@ -11,8 +11,8 @@ namespace {
 
 size_t pages_for(int64_t slots) { return static_cast<size_t>((slots + kPageSlots - 1) / kPageSlots); }
 
-// Slots of one head at most, at a moment when `seen` tokens have been read and `budget` of them may stay, plus the
-// tokens added before the next eviction.
+// Slots of one head at most, at a moment when `seen` tokens have been read and `budget` of them may stay,
+// plus the tokens added before the next eviction.
 int64_t most_slots(int64_t seen, int64_t budget, int64_t added, int32_t window) {
   int64_t slots = std::min(seen, budget + added);
   if (window > 0) slots = std::min<int64_t>(slots, window + added);
@@ -26,8 +26,8 @@ size_t bytes_of_slots(const ModelConfig& config, const PagePool& pages, int64_t 
          static_cast<size_t>(config.kv_heads);
 }
 
-size_t planned_bytes(const ModelConfig& config, const PagePool& pages, const Recipe& recipe, PrefillMode prefill,
-                     int chunk, int64_t prompt, int64_t generated) {
+size_t planned_bytes(const ModelConfig& config, const PagePool& pages, const Recipe& recipe,
+                     PrefillMode prefill, int chunk, int64_t prompt, int64_t generated) {
   std::vector<int32_t> budgets;
   const int64_t seen = prompt + generated;
   if (recipe.compresses()) {
@@ -48,7 +48,8 @@ size_t planned_bytes(const ModelConfig& config, const PagePool& pages, const Rec
       const int64_t budget =
           budgets.empty() ? seen : std::max<int64_t>(budgets[index], recipe.budget.trigger);
       // While the prompt is read, and afterwards.
-      const int64_t reading = most_slots(prompt, prefill == PrefillMode::bounded ? budget : prompt, chunk, window);
+      const int64_t reading =
+          most_slots(prompt, prefill == PrefillMode::bounded ? budget : prompt, chunk, window);
       const int64_t writing = most_slots(seen, budget, recipe.budget.hold ? 1 : generated, window);
       // One page more a head: a kept run need not start at a page's first slot.
       total_pages += pages_for(std::max(reading, writing)) + 1;

@@ -10,10 +10,10 @@
 
 namespace kvcompress {
 
-// The most bytes of pages that a sequence will hold at any moment: `prompt` tokens read in chunks, then `generated`
-// more. Throws UsageError when the recipe's budget cannot be met at this length.
-size_t planned_bytes(const ModelConfig& config, const PagePool& pages, const Recipe& recipe, PrefillMode prefill,
-                     int chunk, int64_t prompt, int64_t generated);
+// The most bytes of pages that a sequence will hold at any moment: `prompt` tokens read in chunks, then
+// `generated` more. Throws UsageError when the recipe's budget cannot be met at this length.
+size_t planned_bytes(const ModelConfig& config, const PagePool& pages, const Recipe& recipe,
+                     PrefillMode prefill, int chunk, int64_t prompt, int64_t generated);
 
 // Bytes of the pages that hold `slots` slots in each head.
 size_t bytes_of_slots(const ModelConfig& config, const PagePool& pages, int64_t slots);

@@ -7,7 +7,8 @@ namespace kvcompress {
 
 namespace {
 
-// Shifts a row buffer of `capacity` rows so that `incoming` rows fit behind the `kept` newest of the `held` ones.
+// Shifts a row buffer of `capacity` rows so that `incoming` rows fit behind the `kept` newest of the `held`
+// ones.
 void make_room(float* rows, int64_t row_size, int held, int kept) {
   if (kept < held) {
     std::memmove(rows, rows + (held - kept) * row_size, sizeof(float) * static_cast<size_t>(kept * row_size));
@@ -36,7 +37,8 @@ void QueryWindow::push(int layer, int rows, const float* queries, int64_t stride
     for (int i = 0; i < taken; ++i) {
       const int row = rows - taken + i;
       std::copy_n(queries + row * stride + head * width, width, q + (kept + i) * width);
-      std::copy_n(log_sum_exp + (static_cast<int64_t>(head) * rows + row) * group_, group_, lse + (kept + i) * group_);
+      std::copy_n(log_sum_exp + (static_cast<int64_t>(head) * rows + row) * group_, group_,
+                  lse + (kept + i) * group_);
     }
   }
 }

@@ -1,5 +1,5 @@
-// The last rotated queries of every layer with the log-sum-exp that attention saw: what window scores (SnapKV,
-// arXiv:2404.14469, section 4) are computed from once the last key is in the cache.
+// The last rotated queries of every layer with the log-sum-exp that attention saw: what window scores
+// (SnapKV, arXiv:2404.14469, section 4) are computed from once the last key is in the cache.
 #pragma once
 
 #include <cstdint>  // int32_t
@@ -32,9 +32,9 @@ class QueryWindow {
  private:
   int capacity_ = 0, filled_ = 0;
   int kv_heads_ = 0, group_ = 0, head_dim_ = 0;
-  std::vector<int32_t> positions_;   // [filled]
-  std::vector<float> queries_;       // [layers][kv_heads][capacity][group][head_dim]
-  std::vector<float> log_sum_exp_;   // [layers][kv_heads][capacity][group]
+  std::vector<int32_t> positions_;  // [filled]
+  std::vector<float> queries_;      // [layers][kv_heads][capacity][group][head_dim]
+  std::vector<float> log_sum_exp_;  // [layers][kv_heads][capacity][group]
 };
 
 }  // namespace kvcompress

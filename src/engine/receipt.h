@@ -15,7 +15,9 @@ struct CacheReceipt {
   size_t bytes_peak = 0;    // the most at any moment
   int64_t tokens_seen = 0;
   std::vector<std::vector<int>> kept;  // [layers][kv_heads] slots
-  double ratio() const { return bytes > 0 ? static_cast<double>(bytes_full) / static_cast<double>(bytes) : 0; }
+  double ratio() const {
+    return bytes > 0 ? static_cast<double>(bytes_full) / static_cast<double>(bytes) : 0;
+  }
 };
 
 struct TimeReceipt {

@@ -13,8 +13,8 @@
 
 namespace kvcompress {
 
-// A generated token as it streams: `text` is complete UTF-8 and may hold back bytes until a character is whole or a
-// possible stop string is decided.
+// A generated token as it streams: `text` is complete UTF-8 and may hold back bytes until a character is
+// whole or a possible stop string is decided.
 struct StreamEvent {
   int32_t token;
   std::string text;

@@ -13,7 +13,8 @@ namespace {
 
 void check(const char* name, double value, double minimum, double maximum) {
   if (value >= minimum && value <= maximum) return;
-  throw UsageError(fmt::format("[sampling] expected {} between {} and {}, got {}", name, minimum, maximum, value));
+  throw UsageError(
+      fmt::format("[sampling] expected {} between {} and {}, got {}", name, minimum, maximum, value));
 }
 
 }  // namespace
@@ -52,7 +53,8 @@ Sampler& Sampler::operator=(Sampler&&) noexcept = default;
 int32_t Sampler::sample(std::span<const float> logits) {
   if (!chain_) return best_token(logits);
   chain_->candidates.resize(logits.size());
-  for (size_t i = 0; i < logits.size(); ++i) chain_->candidates[i] = {static_cast<llama_token>(i), logits[i], 0};
+  for (size_t i = 0; i < logits.size(); ++i)
+    chain_->candidates[i] = {static_cast<llama_token>(i), logits[i], 0};
   llama_token_data_array array{chain_->candidates.data(), chain_->candidates.size(), -1, false};
   llama_sampler_apply(chain_->sampler, &array);
   return array.data[array.selected].id;

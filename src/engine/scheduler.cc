@@ -10,7 +10,8 @@ namespace kvcompress {
 
 namespace {
 
-// Prompt tokens of all sequences in one step: bounds the activations' memory and the wait of those that write.
+// Prompt tokens of all sequences in one step: bounds the activations' memory and the wait of those that
+// write.
 constexpr size_t kMostPromptRows = 2048;
 
 }  // namespace
@@ -27,14 +28,16 @@ RequestId Scheduler::add(std::unique_ptr<ActiveRequest> request) {
 ActiveRequest& Scheduler::at(RequestId id) {
   const auto found = requests_.find(id);
   if (found == requests_.end()) {
-    throw UsageError(fmt::format("[engine] expected the id of a request that was submitted and not taken, got {}", id));
+    throw UsageError(
+        fmt::format("[engine] expected the id of a request that was submitted and not taken, got {}", id));
   }
   return *found->second;
 }
 
 bool Scheduler::idle() const {
-  return std::all_of(requests_.begin(), requests_.end(),
-                     [](const auto& entry) { return entry.second->state() == ActiveRequest::State::finished; });
+  return std::all_of(requests_.begin(), requests_.end(), [](const auto& entry) {
+    return entry.second->state() == ActiveRequest::State::finished;
+  });
 }
 
 void Scheduler::choose() {
@@ -111,7 +114,8 @@ void Scheduler::sample() {
   }
   for (ActiveRequest* request : writers_) after_forward(*request);
   for (size_t i = 0; i < wanting.size(); ++i) {
-    wanting[i]->sample({logits_.data() + i * static_cast<size_t>(vocabulary_), static_cast<size_t>(vocabulary_)});
+    wanting[i]->sample(
+        {logits_.data() + i * static_cast<size_t>(vocabulary_), static_cast<size_t>(vocabulary_)});
   }
 }
 

@@ -1,4 +1,5 @@
-// Continuous batching: each step takes a chunk of every prompt being read and a token of every answer being written.
+// Continuous batching: each step takes a chunk of every prompt being read and a token of every answer being
+// written.
 #pragma once
 
 #include <atomic>  // std::atomic

@@ -4,8 +4,8 @@
 
 namespace kvcompress {
 
-Sequence::Sequence(PagePool* pool, int layers, int kv_heads, std::vector<int32_t> sliding_window, Recipe recipe_in,
-                   PrefillMode prefill_in)
+Sequence::Sequence(PagePool* pool, int layers, int kv_heads, std::vector<int32_t> sliding_window,
+                   Recipe recipe_in, PrefillMode prefill_in)
     : recipe(std::move(recipe_in)),
       prefill(prefill_in),
       cache(pool, layers, kv_heads, std::move(sliding_window)),

@@ -18,10 +18,9 @@ enum class Phase {
   decode,        // one token at a time
 };
 
-// exact: scored and evicted after the last chunk. bounded: after every chunk, so that the cache never holds more than
-// the budget plus one chunk; chunk j attends to the compressed past.
+// exact: scored and evicted after the last chunk. bounded: after every chunk, so that the cache never holds
+// more than the budget plus one chunk; chunk j attends to the compressed past.
 enum class PrefillMode { exact, bounded };
-
 
 struct Sequence {
   Sequence(PagePool* pool, int layers, int kv_heads, std::vector<int32_t> sliding_window, Recipe recipe,
@@ -36,8 +35,8 @@ struct Sequence {
   bool compressed = false;       // the prompt's end has been compressed
   int64_t prompt_total = 0;      // tokens of the prompt being read, for budgets given as a share
   std::vector<int32_t> budgets;  // [layers][kv_heads] as last planned; empty before
-  // [layers][kv_heads][live slots]: scores of policies whose score of a slot never changes, kept while a budget is
-  // held during decode; empty otherwise.
+  // [layers][kv_heads][live slots]: scores of policies whose score of a slot never changes, kept while a
+  // budget is held during decode; empty otherwise.
   std::vector<std::vector<float>> slot_scores;
   double compress_s = 0;  // spent in scoring, selecting and evicting so far
 

@@ -27,7 +27,8 @@ TEST(ReceiptText, HasTheThreeLinesOfTheInterface) {
 TEST(ReceiptText, SaysSoWhenPagesOutweighAShortText) {
   Receipt receipt = example();
   receipt.cache.bytes_full = 3'100'000;
-  EXPECT_NE(receipt_text(receipt, "full").find("2.0x larger (whole pages): 3.1 MB -> 6.2 MB"), std::string::npos);
+  EXPECT_NE(receipt_text(receipt, "full").find("2.0x larger (whole pages): 3.1 MB -> 6.2 MB"),
+            std::string::npos);
 }
 
 TEST(ReceiptText, LeavesOutSpeedsThatWereNotMeasured) {

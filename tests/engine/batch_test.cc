@@ -1,4 +1,5 @@
-// A sequence writes the same tokens alone and in a batch, under every preset, and nothing leaks between requests.
+// A sequence writes the same tokens alone and in a batch, under every preset, and nothing leaks between
+// requests.
 
 #include "engine/engine_fixture.h"
 
@@ -9,8 +10,9 @@ class BatchTest : public EngineTest, public testing::WithParamInterface<std::str
 
 TEST_P(BatchTest, AnswersAsItDoesAlone) {
   const std::unique_ptr<Engine> engine = make({.query_heads = 6, .kv_heads = 2}, {.threads = 2, .chunk = 64});
-  const Recipe recipe =
-      GetParam() == "full" ? recipe_of("full") : recipe_of(GetParam(), {"budget.tokens=96", "budget.trigger=0"});
+  const Recipe recipe = GetParam() == "full"
+                            ? recipe_of("full")
+                            : recipe_of(GetParam(), {"budget.tokens=96", "budget.trigger=0"});
   std::vector<std::vector<int32_t>> alone;
   std::vector<std::vector<int32_t>> prompts;
   for (int i = 0; i < 8; ++i) prompts.push_back(random_tokens(40 + 37 * i, static_cast<uint32_t>(i + 1)));
@@ -20,7 +22,8 @@ TEST_P(BatchTest, AnswersAsItDoesAlone) {
   for (const auto& prompt : prompts) ids.push_back(engine->submit(greedy(prompt, recipe)));
   while (engine->step()) {
   }
-  for (size_t i = 0; i < ids.size(); ++i) EXPECT_EQ(engine->take(ids[i]).tokens, alone[i]) << "sequence " << i;
+  for (size_t i = 0; i < ids.size(); ++i)
+    EXPECT_EQ(engine->take(ids[i]).tokens, alone[i]) << "sequence " << i;
   EXPECT_EQ(engine->pool().usage().bytes, 0U);
 }
 

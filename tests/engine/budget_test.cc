@@ -47,7 +47,8 @@ TEST_F(BudgetTest, BoundedPrefillNeverHoldsMoreThanBudgetAndChunk) {
 TEST_F(BudgetTest, HeldBudgetStaysWhileDecoding) {
   const std::unique_ptr<Engine> engine = make({.query_heads = 6, .kv_heads = 2}, {.chunk = 64});
   for (const char* name : {"streaming_llm", "h2o_l2"}) {
-    Request request = greedy(random_tokens(200), recipe_of(name, {"budget.tokens=100", "budget.recent=60"}), 150);
+    Request request =
+        greedy(random_tokens(200), recipe_of(name, {"budget.tokens=100", "budget.recent=60"}), 150);
     const Completion done = engine->run(request);
     for (const auto& layer : done.receipt.cache.kept) {
       for (const int kept : layer) EXPECT_EQ(kept, 100) << name;
@@ -59,7 +60,8 @@ TEST_F(BudgetTest, HeldBudgetStaysWhileDecoding) {
 
 TEST_F(BudgetTest, GrowingBudgetAppends) {
   const std::unique_ptr<Engine> engine = make({}, {.chunk = 64});
-  const Completion done = engine->run(greedy(random_tokens(300), recipe_of("snapkv", {"budget.tokens=100"}), 30));
+  const Completion done =
+      engine->run(greedy(random_tokens(300), recipe_of("snapkv", {"budget.tokens=100"}), 30));
   for (const auto& layer : done.receipt.cache.kept) {
     for (const int kept : layer) EXPECT_EQ(kept, 100 + 29);
   }
@@ -90,8 +92,8 @@ TEST_F(BudgetTest, StepwiseEvictionEqualsTheDefinition) {
       }
     }
   }
-  // Layer 0 sees the same keys with and without eviction: its heavy slots are the smallest norms of all that left
-  // the recent window.
+  // Layer 0 sees the same keys with and without eviction: its heavy slots are the smallest norms of all that
+  // left the recent window.
   for (size_t i = 60; i < tokens.size(); ++i) {
     Sequence* const one[] = {full.get()};
     engine->decode(one, std::span(tokens).subspan(i, 1), logits.data());

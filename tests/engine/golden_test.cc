@@ -55,7 +55,8 @@ TEST_P(RealModelKvpress, KeepsTheSameTokensAtTheSameCost) {
   ASSERT_EQ(ours.size(), theirs.size());
   for (size_t layer = 0; layer < ours.size(); ++layer) {
     for (size_t head = 0; head < ours[layer].size(); ++head) {
-      EXPECT_EQ(ours[layer][head].size(), theirs[layer][head].size()) << "layer " << layer << " head " << head;
+      EXPECT_EQ(ours[layer][head].size(), theirs[layer][head].size())
+          << "layer " << layer << " head " << head;
       std::vector<int32_t> common;
       std::set_intersection(ours[layer][head].begin(), ours[layer][head].end(), theirs[layer][head].begin(),
                             theirs[layer][head].end(), std::back_inserter(common));
@@ -127,9 +128,11 @@ TEST_P(RealModelLogits, AreLlamaCppsToThreeHundredthsOfANat) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, RealModelLogits, testing::Values(kSmolLm2, kQwen25, kGemma3),
-                         [](const auto& info) { return std::string(info.param).substr(0, 4) == "smol" ? "SmolLM2"
-                                                       : info.param[0] == 'q'                        ? "Qwen25"
-                                                                                                     : "Gemma3"; });
+                         [](const auto& info) {
+                           return std::string(info.param).substr(0, 4) == "smol" ? "SmolLM2"
+                                  : info.param[0] == 'q'                         ? "Qwen25"
+                                                                                 : "Gemma3";
+                         });
 
 }  // namespace
 }  // namespace kvcompress::test

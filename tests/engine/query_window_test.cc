@@ -24,7 +24,8 @@ void push(QueryWindow& window, int first, int rows) {
     for (int row = 0; row < rows; ++row) {
       for (int head = 0; head < kKvHeads; ++head) {
         for (int g = 0; g < kGroup; ++g) {
-          lse[static_cast<size_t>((head * rows + row) * kGroup + g)] = query_value(layer, first + row, head, g, 9);
+          lse[static_cast<size_t>((head * rows + row) * kGroup + g)] =
+              query_value(layer, first + row, head, g, 9);
           for (int c = 0; c < kHeadDim; ++c) queries.push_back(query_value(layer, first + row, head, g, c));
         }
       }
@@ -53,7 +54,8 @@ TEST_P(QueryWindowTest, HoldsTheLastQueriesInOrder) {
           for (int g = 0; g < kGroup; ++g) {
             const float* query = window.queries(layer, head) + i * window.query_stride() + g * kHeadDim;
             ASSERT_EQ(query[3], query_value(layer, position, head, g, 3));
-            ASSERT_EQ(window.log_sum_exp(layer, head)[i * kGroup + g], query_value(layer, position, head, g, 9));
+            ASSERT_EQ(window.log_sum_exp(layer, head)[i * kGroup + g],
+                      query_value(layer, position, head, g, 9));
           }
         }
       }

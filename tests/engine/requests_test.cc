@@ -64,7 +64,7 @@ TEST_F(RequestsTest, StopFlagEndsARunWithinAStep) {
     if (done >= 64) engine->stop_flag() = true;
   };
   const RequestId id = engine->submit(request);
-  EXPECT_THROW(while (engine->step()) {}, Cancelled);
+  EXPECT_THROW(while (engine->step()){}, Cancelled);
   const Completion partial = engine->take(id);
   EXPECT_EQ(partial.receipt.finish, FinishReason::cancelled);
   EXPECT_GE(partial.receipt.cache.tokens_seen, 64);
