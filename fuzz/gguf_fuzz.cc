@@ -57,7 +57,8 @@ void run(Architecture& model) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static kvcompress::ThreadPool pool(1);
-  static kvcompress::Linear linear(pool, kvcompress::Precision::fast);
+  // Exact, because mutated weights may be NaN, which has no 8-bit form.
+  static kvcompress::Linear linear(pool, kvcompress::Precision::exact);
   try {
     const ModelFile file(std::as_bytes(std::span(data, size)));
     read_all(file);
