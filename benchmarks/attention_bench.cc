@@ -1,11 +1,12 @@
 // Speed of attention over the cache against what this machine can do, both measured in this run:
-//   decode   bytes of keys and values per second, and their share of the read bandwidth (caches beyond the
-//   last cache) prefill  operations on visible pairs per second, and their share of the BF16 (exact: float32)
-//   peak capture  window scores of the last 32 queries, in time and as a share of the chunk's prefill
-//   attention
-// Options: --head-dim N --group N --kv-heads N --length N --queries N --threads N --megabytes N --run N;
-// without
-// --head-dim a standard set of shapes runs. Best of several rounds.
+//   decode      bytes of keys and values per second, and their share of the read bandwidth (caches beyond the
+//               last cache)
+//   prefill     operations on visible pairs per second, and their share of the BF16 (exact: float32) peak
+//   with sums   fast prefill that also gives column sums: its time, and what that adds as a share of fast
+//               prefill
+//   capture     window scores of the last 32 queries: time, and its share of the chunk's prefill attention
+// Options: --head-dim N --group N --kv-heads N --length N --queries N --threads N --megabytes N --run N
+// --cpu-time 1; without --head-dim a standard set of shapes runs. Best of several rounds.
 #include <sys/mman.h>  // mmap, madvise
 
 #include <algorithm>  // std::min, std::shuffle
@@ -167,52 +168,89 @@ void bench_decode(const Options& o, Precision precision, ThreadPool& pool, const
             rate / peaks.bandwidth, "read bandwidth");
 }
 
-// The last `queries` tokens of the cache as a chunk; returns the seconds of fast prefill.
-void bench_prefill(const Options& o, ThreadPool& pool, const Peaks& peaks) {
-  const Caches caches(o, 1);
-  const AttentionShape shape = shape_of(o);
-  const int64_t row = int64_t{o.group} * o.head_dim;
-  const auto queries = random_floats(size_t(o.queries) * row * o.kv_heads);
-  std::vector<float> outputs(queries.size()), log_sum_exp(size_t(o.queries) * o.group * o.kv_heads);
-  std::vector<int32_t> positions;
-  double pairs = 0;
-  for (int i = 0; i < o.queries; ++i) {
-    positions.push_back(o.length - o.queries + i);
-    pairs += positions.back() + 1;
-  }
-  std::vector<PrefillTask> tasks;
-  for (int h = 0; h < o.kv_heads; ++h) {
-    tasks.push_back({caches.head(0, h), &queries[h * row], row * o.kv_heads, &outputs[h * row],
-                     row * o.kv_heads, &log_sum_exp[size_t(h) * o.queries * o.group], positions.data(),
-                     o.queries});
-  }
-  const double operations = 4.0 * pairs * o.head_dim * o.group * o.kv_heads;
-  double fast_seconds = 0;
-  for (const Precision precision : {Precision::exact, Precision::fast}) {
-    const bool fast = precision == Precision::fast;
-    fast_seconds = best_seconds(fast ? 9 : 4, [&](int) { attend_prefill(tasks, shape, precision, pool); });
-    char figure[64];
-    std::snprintf(figure, sizeof(figure), "%6.1f GFLOP/s %7.2f ms", operations / fast_seconds / 1e9,
-                  1e3 * fast_seconds);
-    print_row(fast ? "prefill fast" : "prefill exact", o, pool.size(), figure,
-              operations / fast_seconds / (fast ? peaks.bf16 : peaks.f32),
-              fast ? "BF16 peak" : "float32 peak");
+// The last `queries` tokens of a cache as a chunk of every KV head.
+struct ChunkBench {
+  explicit ChunkBench(const Options& o) : options(o), caches(o, 1), shape(shape_of(o)) {
+    const int64_t row = int64_t{o.group} * o.head_dim;
+    queries = random_floats(size_t(o.queries) * row * o.kv_heads);
+    outputs.resize(queries.size());
+    log_sum_exp.resize(size_t(o.queries) * o.group * o.kv_heads);
+    for (int i = 0; i < o.queries; ++i) positions.push_back(o.length - o.queries + i);
+    sums.assign(o.kv_heads, std::vector<float>(caches.head(0, 0).size() * kPageSlots * o.group));
+    for (int h = 0; h < o.kv_heads; ++h) {
+      tasks.push_back({caches.head(0, h), &queries[h * row], row * o.kv_heads, &outputs[h * row],
+                       row * o.kv_heads, &log_sum_exp[size_t(h) * o.queries * o.group], positions.data(),
+                       o.queries});
+    }
   }
 
-  const int window = std::min(32, o.queries);
-  std::vector<std::vector<float>> sums(o.kv_heads,
-                                       std::vector<float>(caches.head(0, 0).size() * kPageSlots * o.group));
-  std::vector<CaptureTask> captures;
-  const int first = o.queries - window;
-  for (int h = 0; h < o.kv_heads; ++h) {
-    captures.push_back({tasks[h].pages, tasks[h].queries + first * tasks[h].query_stride,
-                        tasks[h].query_stride, tasks[h].log_sum_exp + first * o.group,
-                        positions.data() + first, window, sums[h].data()});
+  double operations() const {
+    double pairs = 0;
+    for (const int32_t position : positions) pairs += position + 1;
+    return 4.0 * pairs * options.head_dim * options.group * options.kv_heads;
   }
-  const double seconds = best_seconds(9, [&](int) { capture_scores(captures, shape, pool); });
+
+  Options options;
+  Caches caches;
+  AttentionShape shape;
+  std::vector<float> queries, outputs, log_sum_exp;
+  std::vector<int32_t> positions;
+  std::vector<PrefillTask> tasks;
+  std::vector<std::vector<float>> sums;  // of each KV head
+};
+
+// Returns the seconds it takes.
+double bench_prefill(ChunkBench& chunk, Precision precision, ThreadPool& pool, const Peaks& peaks) {
+  const bool fast = precision == Precision::fast;
+  const double seconds =
+      best_seconds(fast ? 9 : 4, [&](int) { attend_prefill(chunk.tasks, chunk.shape, precision, pool); });
+  const double rate = chunk.operations() / seconds;
+  char figure[64];
+  std::snprintf(figure, sizeof(figure), "%6.1f GFLOP/s %7.2f ms", rate / 1e9, 1e3 * seconds);
+  print_row(fast ? "prefill fast" : "prefill exact", chunk.options, pool.size(), figure,
+            rate / (fast ? peaks.bf16 : peaks.f32), fast ? "BF16 peak" : "float32 peak");
+  return seconds;
+}
+
+// In turn with prefill alone, so that both see the same neighbours on a busy machine.
+void bench_column_sums(ChunkBench& chunk, ThreadPool& pool) {
+  std::vector<PrefillTask> with_sums = chunk.tasks;
+  for (size_t h = 0; h < with_sums.size(); ++h) with_sums[h].column_sums = chunk.sums[h].data();
+  double alone = 1e30, both = 1e30;
+  for (int round = 0; round < 9; ++round) {
+    alone = std::min(alone, best_seconds(1, [&](int) {
+                       attend_prefill(chunk.tasks, chunk.shape, Precision::fast, pool);
+                     }));
+    both = std::min(
+        both, best_seconds(1, [&](int) { attend_prefill(with_sums, chunk.shape, Precision::fast, pool); }));
+  }
+  char figure[64];
+  std::snprintf(figure, sizeof(figure), "%7.2f ms, %7.2f without", 1e3 * both, 1e3 * alone);
+  print_row("with sums", chunk.options, pool.size(), figure, both / alone - 1, "prefill fast on top");
+}
+
+void bench_capture(ChunkBench& chunk, ThreadPool& pool, double prefill_seconds) {
+  const Options& o = chunk.options;
+  const int window = std::min(32, o.queries), first = o.queries - window;
+  std::vector<CaptureTask> captures;
+  for (int h = 0; h < o.kv_heads; ++h) {
+    const PrefillTask& task = chunk.tasks[h];
+    captures.push_back({task.pages, task.queries + first * task.query_stride, task.query_stride,
+                        task.log_sum_exp + first * o.group, task.positions + first, window,
+                        chunk.sums[h].data()});
+  }
+  const double seconds = best_seconds(9, [&](int) { capture_scores(captures, chunk.shape, pool); });
   char figure[64];
   std::snprintf(figure, sizeof(figure), "%d queries %7.2f ms", window, 1e3 * seconds);
-  print_row("capture", o, pool.size(), figure, seconds / fast_seconds, "the chunk's prefill attention");
+  print_row("capture", o, pool.size(), figure, seconds / prefill_seconds, "the chunk's prefill attention");
+}
+
+void bench_chunk(const Options& o, ThreadPool& pool, const Peaks& peaks) {
+  ChunkBench chunk(o);
+  bench_prefill(chunk, Precision::exact, pool, peaks);
+  const double seconds = bench_prefill(chunk, Precision::fast, pool, peaks);
+  bench_column_sums(chunk, pool);
+  bench_capture(chunk, pool, seconds);
 }
 
 bool parse(int argc, char** argv, Options& o) {
@@ -255,7 +293,7 @@ void run(const Options& o, int threads) {
     for (const Precision precision : {Precision::exact, Precision::fast})
       bench_decode(one, precision, pool, peaks);
   }
-  for (const Options& one : all) bench_prefill(one, pool, peaks);
+  for (const Options& one : all) bench_chunk(one, pool, peaks);
 }
 
 }  // namespace

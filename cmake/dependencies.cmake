@@ -8,5 +8,6 @@ else()
   find_package(nlohmann_json 3.11 REQUIRED)
   find_package(yaml-cpp 0.7 REQUIRED)
   find_package(CLI11 2.1 REQUIRED)
+  find_package(Eigen3 3.4 REQUIRED NO_MODULE)  # headers only
 endif()
 include(llama)

@@ -2,7 +2,7 @@
 #
 # An answer is the file src/policy/STAGE/NAME.cc; its last line, KVC_ANSWER, defines register_STAGE_NAME. The list
 # of all of them is written here, so that a static library drops none and nothing runs before main().
-set(KVC_POLICY_STAGES propagate score layers heads store schedule route)
+set(KVC_POLICY_STAGES propagate score weight select layers heads store schedule route)
 set(_declarations "")
 set(_calls "")
 foreach(_stage IN LISTS KVC_POLICY_STAGES)
@@ -31,7 +31,9 @@ ${_calls}}
 # configure_file leaves an unchanged file alone, so that configuring again compiles nothing.
 configure_file(${_generated}/registrations.cc.new ${_generated}/registrations.cc COPYONLY)
 include(presets_embed)
-target_sources(kvc_policy PRIVATE ${_generated}/registrations.cc ${_generated}/presets.cc)
+include(profiles_embed)
+target_sources(kvc_policy PRIVATE ${_generated}/registrations.cc ${_generated}/presets.cc
+  ${_generated}/calibrations.cc)
 # The test that docs/methods.md is what the registry says needs to find that file.
 set_source_files_properties(${PROJECT_SOURCE_DIR}/tests/policy/methods_test.cc
   PROPERTIES COMPILE_DEFINITIONS "KVC_DOCS_DIR=\"${PROJECT_SOURCE_DIR}/docs\"")

@@ -58,6 +58,9 @@ function(kvc_add_rung name)
   if(name STREQUAL "cli")
     list(APPEND third_party CLI11::CLI11)
   endif()
+  if(name STREQUAL "policy")
+    list(APPEND third_party $<TARGET_NAME_IF_EXISTS:Eigen3::Eigen>)  # not with KVC_KERNELS_ONLY
+  endif()
 
   set(isa_objects "")
   if(isa_sources)

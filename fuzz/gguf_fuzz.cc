@@ -57,13 +57,15 @@ void run(Architecture& model) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static kvcompress::ThreadPool pool(1);
-  // Exact, because mutated weights may be NaN, which has no 8-bit form.
-  static kvcompress::Linear linear(pool, kvcompress::Precision::exact);
+  static kvcompress::Linear exact(pool, kvcompress::Precision::exact);
+  static kvcompress::Linear fast(pool, kvcompress::Precision::fast);
   try {
     const ModelFile file(std::as_bytes(std::span(data, size)));
     read_all(file);
-    const std::unique_ptr<Architecture> model = kvcompress::make_architecture(file, linear, pool);
-    if (model->config().vocabulary >= 2) run(*model);
+    for (kvcompress::Linear* linear : {&exact, &fast}) {
+      const std::unique_ptr<Architecture> model = kvcompress::make_architecture(file, *linear, pool);
+      if (model->config().vocabulary >= 2) run(*model);
+    }
   } catch (const kvcompress::Error&) {
   }
   return 0;

@@ -14,10 +14,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TIDY = "clang-tidy-14"
-# The sources are compiled by GCC: its warnings and pragmas are unknown to clang, and so are some of its names of CPU
-# features, which only the choice of instruction set uses.
-EXTRA = ["-Wno-unknown-warning-option", "-Wno-unknown-pragmas", "-UKVC_HAVE_AVX2", "-UKVC_HAVE_AVX512",
-         "-UKVC_HAVE_AVX512_BF16"]
+# The sources are compiled by GCC: its warnings and pragmas are unknown to clang.
+EXTRA = ["-Wno-unknown-warning-option", "-Wno-unknown-pragmas"]
 
 
 def digest(*parts):

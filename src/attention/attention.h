@@ -40,13 +40,18 @@ struct PrefillTask {
   float* log_sum_exp;        // [n_queries][group], or nullptr
   const int32_t* positions;  // [n_queries] ascending
   int n_queries;
+  // [group][pages.size() * kPageSlots], by physical slot: the attention weight that each slot gets from these
+  // queries, summed, is added to it (H2O's column sums; CaptureTask::sums of all queries at a fraction of the
+  // cost). nullptr: not wanted. The same numbers for any number of threads. In a fast prefill the weights are
+  // those that multiply the values, rounded to BF16; their sums are float32.
+  float* column_sums = nullptr;
 };
 
 // Attention weights that rows of queries give to each slot, summed over the rows:
 //   sums[g][slot] = sum over rows of exp(scale * q.k + bias - log_sum_exp[row][g]), 0 where the mask hides
 //   the slot.
-// With the last W queries of a prompt these are SnapKV's window sums (arXiv:2404.14469, section 4); with all
-// queries H2O's column sums (arXiv:2306.14048). Computed in float32.
+// With the last W queries of a prompt these are SnapKV's window sums (arXiv:2404.14469, section 4). For all
+// queries, PrefillTask::column_sums costs less. Computed in float32.
 struct CaptureTask {
   std::span<const PageView> pages;
   const float* queries;  // query i, head g at queries[i * query_stride + g * head_dim]

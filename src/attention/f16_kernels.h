@@ -11,7 +11,7 @@ void f16_decode_fast(const DecodePart& part, const AttentionShape& shape);
 void f16_decode_exact(const DecodePart& part, const AttentionShape& shape);
 void f16_prefill_fast(const PrefillBlock& block, const AttentionShape& shape);
 void f16_prefill_exact(const PrefillBlock& block, const AttentionShape& shape);
-size_t f16_prefill_scratch(const AttentionShape& shape);
+size_t f16_prefill_scratch(const AttentionShape& shape, int n_queries, int column_pages);
 void f16_capture(const CapturePart& part, const AttentionShape& shape);
 size_t f16_capture_scratch(const AttentionShape& shape);
 void f16_key_norms(const PageView* pages, int n_pages, int head_dim, float* norms);

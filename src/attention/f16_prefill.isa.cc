@@ -5,15 +5,10 @@
 //
 // Masks are looked at only in tiles that some row of the six does not see whole; what they hide has weight 0
 // exactly, so a row's result does not depend on the other rows of its block.
-#include "attention/f16_tile.h"
+#include "attention/f16_column_sums.h"
 
 namespace kvcompress::KVC_ISA {
 namespace {
-
-constexpr int kTilePages = 2;
-constexpr int kTileSlots = kTilePages * kPageSlots;
-
-constexpr int padded_rows(int rows) { return (rows + kProductRows - 1) / kProductRows * kProductRows; }
 
 // Where the parts of a block's scratch memory lie, for at most `rows` rows.
 template <class Tile>
@@ -32,13 +27,6 @@ struct Layout {
   int32_t* last;
   size_t bytes;
 };
-
-// The next `count` numbers of a scratch memory of which `bytes` are taken.
-template <typename T>
-KVC_INLINE void take(T*& part, std::byte* base, size_t& bytes, size_t count) {
-  part = reinterpret_cast<T*>(reinterpret_cast<uintptr_t>(base) + bytes);
-  bytes += (count * sizeof(T) + 63) / 64 * 64;
-}
 
 template <class Tile>
 KVC_INLINE Layout<Tile> layout(std::byte* base, int rows, int padded) {
@@ -66,6 +54,11 @@ struct TileContext {
   int n_pages;
   int padded;
   bool biased;
+  bool keeps;  // all weights, for column sums
+  KeptWeights<Tile> kept;
+  int index;                        // of the tile among those kept
+  typename Tile::Element* weights;  // of the tile's row 0
+  int weights_step;                 // from row to row: 0 when no row's are kept
 };
 
 template <class Tile>
@@ -137,9 +130,9 @@ __attribute__((noinline)) void raise_maximum(const TileContext<Tile>& tile, int 
   tile.at.maximum[row] = raised;
 }
 
-// Turns the scores of one row into weights.
+// Turns the scores of one row, the r-th of its six, into weights.
 template <class Tile, int kSlots>
-KVC_INLINE void weigh_row(const TileContext<Tile>& tile, int row, int r) {
+KVC_INLINE void weigh_row(const TileContext<Tile>& tile, int row, int r, typename Tile::Element* weights) {
   constexpr int kVectors = kSlots / kLanes;
   const float* scores = tile.at.scores + r * kTileSlots;
   F32x16 greatest = load(scores);
@@ -147,7 +140,6 @@ KVC_INLINE void weigh_row(const TileContext<Tile>& tile, int row, int r) {
   if (any_greater(greatest, broadcast(tile.at.maximum[row]))) raise_maximum(tile, row, greatest);
 
   const F32x16 maximum = broadcast(tile.at.maximum[row]);
-  typename Tile::Element* weights = tile.at.weights + r * kTileSlots;
   float* total = tile.at.total + row * kLanes;
   F32x16 sum = load(total);
   for (int v = 0; v < kVectors; v += 2) {
@@ -169,18 +161,20 @@ KVC_INLINE void attend_rows(const TileContext<Tile>& tile, int row, int pages, b
                                kPanelWide, padded / Tile::kPair, tile.at.scores + p * kPageSlots, kTileSlots);
   }
   if (masked || tile.biased) mask_scores(tile, row, slots);
+  typename Tile::Element* weights = tile.weights + row * tile.weights_step;
   for (int r = 0; r < kProductRows; ++r) {
     if (pages == 1) {
-      weigh_row<Tile, kPageSlots>(tile, row + r, r);
+      weigh_row<Tile, kPageSlots>(tile, row + r, r, weights + r * kTileSlots);
     } else {
-      weigh_row<Tile, kTileSlots>(tile, row + r, r);
+      weigh_row<Tile, kTileSlots>(tile, row + r, r, weights + r * kTileSlots);
     }
   }
+  if (tile.keeps) note_rows(tile.kept, tile.index, row, pages, tile.at.maximum + row);
   const int tile_slots = tile.n_pages * kPageSlots;
   for (int c = 0; c < padded; c += kPanelWide * kLanes) {
     const int wide = (padded - c) / kLanes < kPanelWide ? (padded - c) / kLanes : kPanelWide;
-    product_panel<Tile, true>(tile.at.weights, kTileSlots, tile.at.values + c * tile_slots, wide,
-                              slots / Tile::kPair, tile.at.sums + row * padded + c, padded);
+    product_panel<Tile, true>(weights, kTileSlots, tile.at.values + c * tile_slots, wide, slots / Tile::kPair,
+                              tile.at.sums + row * padded + c, padded);
   }
 }
 
@@ -206,13 +200,14 @@ KVC_INLINE void attend_tile(const TileContext<Tile>& tile, int rows) {
 }
 
 template <class Tile>
-KVC_INLINE void write_results(const PrefillBlock& block, const AttentionShape& shape,
-                              const Layout<Tile>& at) {
+KVC_INLINE void write_results(const PrefillBlock& block, const AttentionShape& shape, const Layout<Tile>& at,
+                              float* inverses) {
   const int padded = padded_head_dim(shape.head_dim);
   for (int row = 0; row < block.n_queries * shape.group; ++row) {
     const int i = row / shape.group, g = row % shape.group;
     const float total = reduce_add(load(at.total + row * kLanes));
     const float inverse = total > 0 ? 1 / total : 0;
+    if (inverses != nullptr) inverses[row] = inverse;
     const float* sums = at.sums + row * padded;
     float* output = block.output + i * block.output_stride + int64_t{g} * shape.head_dim;
     int c = 0;
@@ -225,6 +220,15 @@ KVC_INLINE void write_results(const PrefillBlock& block, const AttentionShape& s
   }
 }
 
+// Lets the tile context keep the weights, in the scratch memory behind the block's layout.
+template <class Tile>
+KVC_INLINE void keep_weights(const PrefillBlock& block, int rows, TileContext<Tile>& tile) {
+  size_t bytes = tile.at.bytes;
+  tile.kept = take_kept<Tile>(block.scratch, bytes, rows, block.n_pages);
+  tile.weights_step = kTileSlots;
+  forget_all(tile.kept);
+}
+
 template <class Tile>
 void prefill(const PrefillBlock& block, const AttentionShape& shape) {
   const int padded = padded_head_dim(shape.head_dim);
@@ -232,6 +236,9 @@ void prefill(const PrefillBlock& block, const AttentionShape& shape) {
   TileContext<Tile> tile{};
   tile.at = layout<Tile>(block.scratch, rows, padded);
   tile.padded = padded;
+  tile.weights = tile.at.weights;
+  tile.keeps = block.column_sums != nullptr;
+  if (tile.keeps) keep_weights(block, rows, tile);
   load_queries(block, shape, tile.at);
   const int32_t first = tile.at.first[0], last = tile.at.last[rows - 1];
   for (int p = 0; p < block.n_pages; p += kTilePages) {
@@ -244,10 +251,15 @@ void prefill(const PrefillBlock& block, const AttentionShape& shape) {
       tile.biased = tile.biased || tile.pages[i].bias != nullptr;
     }
     if (!any) continue;
+    if (tile.keeps) {
+      tile.index = p / kTilePages;
+      tile.weights = tile.kept.weights + size_t(tile.index) * tile.kept.rows * kTileSlots;
+    }
     convert_tile(tile);
     attend_tile(tile, rows);
   }
-  write_results(block, shape, tile.at);
+  write_results(block, shape, tile.at, tile.kept.inverse);
+  if (tile.keeps) write_column_sums(block, shape.group, tile.kept, tile.at.maximum);
 }
 
 }  // namespace
@@ -264,9 +276,11 @@ void f16_prefill_exact(const PrefillBlock& block, const AttentionShape& shape) {
   prefill<F32Tile>(block, shape);
 }
 
-size_t f16_prefill_scratch(const AttentionShape& shape) {
-  const int rows = prefill_queries(shape.group) * shape.group;
-  return layout<F32Tile>(nullptr, rows, padded_head_dim(shape.head_dim)).bytes;
+size_t f16_prefill_scratch(const AttentionShape& shape, int n_queries, int column_pages) {
+  const int rows = n_queries * shape.group;
+  size_t bytes = layout<F32Tile>(nullptr, rows, padded_head_dim(shape.head_dim)).bytes;
+  if (column_pages > 0) take_kept<F32Tile>(nullptr, bytes, rows, column_pages);
+  return bytes;
 }
 
 }  // namespace kvcompress::KVC_ISA

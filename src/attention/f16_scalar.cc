@@ -70,15 +70,34 @@ void decode(const DecodePart& part, const AttentionShape& shape) {
   }
 }
 
+// Adds the weights of one query head, whose greatest logit and sum of weights the partial knows, to the
+// column sums of its head.
+void add_columns(const PrefillBlock& block, const float* query, int head_dim, float scale, int32_t first,
+                 int32_t last, float* partial, float* sums) {
+  const int padded = padded_head_dim(head_dim);
+  for (int s = 0; s < block.n_pages * kPageSlots; ++s) {
+    const PageView& page = block.pages[s / kPageSlots];
+    if (s % kPageSlots >= page.used) continue;
+    const float score = logit(page, s % kPageSlots, query, head_dim, scale, first, last);
+    if (score == -kInfinity) continue;
+    sums[s] += std::exp2(score - partial_maximum(partial, padded)) / partial_sum(partial, padded);
+  }
+}
+
 void prefill(const PrefillBlock& block, const AttentionShape& shape) {
   const int padded = padded_head_dim(shape.head_dim);
   float* partial = reinterpret_cast<float*>(block.scratch);
+  const int64_t columns = int64_t{block.n_pages} * kPageSlots;
+  if (block.column_sums != nullptr) {
+    std::fill(block.column_sums, block.column_sums + shape.group * columns, 0.0f);
+  }
   for (int i = 0; i < block.n_queries; ++i) {
     const int32_t first = first_visible(block.positions[i], shape.sliding_window);
     for (int g = 0; g < shape.group; ++g) {
       const int64_t head = int64_t{g} * shape.head_dim;
-      attend(block.pages, block.n_pages, block.queries + i * block.query_stride + head, shape.head_dim,
-             shape.scale * kLog2E, first, block.positions[i], partial);
+      const float* query = block.queries + i * block.query_stride + head;
+      attend(block.pages, block.n_pages, query, shape.head_dim, shape.scale * kLog2E, first,
+             block.positions[i], partial);
       const float sum = partial_sum(partial, padded);
       float* output = block.output + i * block.output_stride + head;
       for (int c = 0; c < shape.head_dim; ++c) output[c] = sum > 0 ? partial[c] / sum : 0;
@@ -86,11 +105,17 @@ void prefill(const PrefillBlock& block, const AttentionShape& shape) {
         block.log_sum_exp[i * shape.group + g] =
             sum > 0 ? (partial_maximum(partial, padded) + std::log2(sum)) * kLn2 : -kInfinity;
       }
+      if (block.column_sums != nullptr) {
+        add_columns(block, query, shape.head_dim, shape.scale * kLog2E, first, block.positions[i], partial,
+                    block.column_sums + g * columns);
+      }
     }
   }
 }
 
-size_t prefill_scratch(const AttentionShape& shape) { return partial_floats(shape.head_dim) * sizeof(float); }
+size_t prefill_scratch(const AttentionShape& shape, int, int) {
+  return partial_floats(shape.head_dim) * sizeof(float);
+}
 
 void capture(const CapturePart& part, const AttentionShape& shape) {
   for (int g = 0; g < shape.group; ++g) {

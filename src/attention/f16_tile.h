@@ -24,6 +24,7 @@ struct F32Tile {
     KVC_ISA::store(p, first);
     KVC_ISA::store(p + kLanes, second);
   }
+  KVC_INLINE F32x16 load_weights(const Element* p) { return KVC_ISA::load(p); }  // 16 of them
   KVC_INLINE F32x16 weight(F32x16 x) { return KVC_ISA::exp2(x); }
   KVC_INLINE void put_step(Element* p, const uint16_t* from, const uint16_t*) {
     KVC_ISA::store(p, load_f16(from));
@@ -41,6 +42,7 @@ struct Bf16Tile {
 
   KVC_INLINE void store_row(Element* p, F32x16 x) { store_bf16(p, x); }
   KVC_INLINE void store_weights(Element* p, F32x16 first, F32x16 second) { store_bf16_2(p, first, second); }
+  KVC_INLINE F32x16 load_weights(const Element* p) { return load_bf16(p); }
   // Good to 1e-4, far below what rounding the weight to BF16 costs.
   KVC_INLINE F32x16 weight(F32x16 x) { return exp2_coarse(x); }
   KVC_INLINE void put_step(Element* p, const uint16_t* even, const uint16_t* odd) {

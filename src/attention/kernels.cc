@@ -3,52 +3,20 @@
 
 #include <string>  // std::to_string
 
-#include "kvcompress/error.h"  // UsageError
+#include "compute/isa_kernels.h"  // KVC_DECLARE_KERNELS, KVC_RETURN_KERNELS
+#include "kvcompress/error.h"     // UsageError
 
 namespace kvcompress {
 
-#define KVC_DECLARE_KERNELS(isa)               \
-  namespace isa {                              \
-  extern const AttentionKernels kF16Attention; \
-  }
-KVC_DECLARE_KERNELS(scalar)
-#ifdef KVC_HAVE_AVX2
-KVC_DECLARE_KERNELS(avx2)
-#endif
-#ifdef KVC_HAVE_AVX512
-KVC_DECLARE_KERNELS(avx512)
-#endif
-#ifdef KVC_HAVE_AVX512_BF16
-KVC_DECLARE_KERNELS(avx512_bf16)
-#endif
-#ifdef KVC_HAVE_NEON
-KVC_DECLARE_KERNELS(neon)
-#endif
-#undef KVC_DECLARE_KERNELS
+namespace scalar {
+extern const AttentionKernels kF16Attention;
+}
+KVC_DECLARE_KERNELS(AttentionKernels, kF16Attention)
 
 namespace {
 
 const AttentionKernels& f16_kernels_of(Isa isa) {
-  switch (isa) {
-#ifdef KVC_HAVE_AVX2
-    case Isa::avx2:
-      return avx2::kF16Attention;
-#endif
-#ifdef KVC_HAVE_AVX512
-    case Isa::avx512:
-      return avx512::kF16Attention;
-#endif
-#ifdef KVC_HAVE_AVX512_BF16
-    case Isa::avx512_bf16:
-      return avx512_bf16::kF16Attention;
-#endif
-#ifdef KVC_HAVE_NEON
-    case Isa::neon:
-      return neon::kF16Attention;
-#endif
-    default:
-      return scalar::kF16Attention;
-  }
+  KVC_RETURN_KERNELS(isa, kF16Attention, scalar::kF16Attention)
 }
 
 }  // namespace

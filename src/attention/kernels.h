@@ -55,7 +55,9 @@ struct PrefillBlock {
   float* log_sum_exp;        // [n_queries][group], or nullptr
   const int32_t* positions;  // [n_queries] ascending
   int n_queries;             // at most prefill_queries(group)
-  std::byte* scratch;        // prefill_scratch bytes, 64-byte aligned
+  // [group][n_pages * kPageSlots], of this block's queries alone, overwritten; or nullptr.
+  float* column_sums;
+  std::byte* scratch;  // prefill_scratch bytes, 64-byte aligned
 };
 
 // All queries of a capture against a run of pages.
@@ -77,7 +79,8 @@ struct AttentionKernels {
   void (*decode_exact)(const DecodePart& part, const AttentionShape& shape);
   void (*prefill_fast)(const PrefillBlock& block, const AttentionShape& shape);
   void (*prefill_exact)(const PrefillBlock& block, const AttentionShape& shape);
-  size_t (*prefill_scratch)(const AttentionShape& shape);  // for a block of either kind
+  // For a block of either kind; column_pages: of one that gives column sums, else 0.
+  size_t (*prefill_scratch)(const AttentionShape& shape, int n_queries, int column_pages);
   void (*capture)(const CapturePart& part, const AttentionShape& shape);
   size_t (*capture_scratch)(const AttentionShape& shape);
   void (*key_norms)(const PageView* pages, int n_pages, int head_dim, float* norms);
@@ -87,6 +90,18 @@ struct AttentionKernels {
 // block, pay for that, and whose queries and sums still fit a 1 MB second-level cache at head_dim 128.
 inline constexpr int kPrefillRows = 288;
 constexpr int prefill_queries(int group) { return kPrefillRows / group > 0 ? kPrefillRows / group : 1; }
+
+// The same where column sums are wanted. Such a block keeps its weights (2 bytes each, 4 in float32), so the
+// longer the cache the fewer its rows, but no fewer than still pay for converting keys and values. A slot
+// then needs 192 bytes per thread (float32: 384), no more than the slot's keys and values in one or two heads
+// of one layer.
+inline constexpr int64_t kKeptWeights = int64_t{8} << 20;
+inline constexpr int kLeastKeptRows = 96;
+constexpr int column_queries(int group, int64_t pages) {
+  int64_t rows = kKeptWeights / (pages > 0 ? pages * kPageSlots : 1);
+  rows = rows < kLeastKeptRows ? kLeastKeptRows : rows < kPrefillRows ? rows : kPrefillRows;
+  return rows / group > 0 ? static_cast<int>(rows / group) : 1;
+}
 
 // The kernels of `isa`, or the plain ones when it has none of its own.
 const AttentionKernels& attention_kernels(FormId form, Isa isa);

@@ -60,7 +60,6 @@ class Cell {
   std::vector<std::unique_ptr<Sequence>> prompts_;  // [batch], at the depth
   std::vector<int32_t> first_tokens_;               // [batch], what each decodes first
   std::vector<double> rates_, steps_ms_;
-  double compress_s_ = 0;  // while reading, as the sequences count it
 };
 
 void Cell::read_prompts(const std::function<void()>& on_part) {
@@ -82,7 +81,6 @@ void Cell::read_prompts(const std::function<void()>& on_part) {
     on_part();
   }
   add(result_.prefill, engine_.take_profile());
-  result_.prefill.compress_s = compress_s_;
   result_.prefill_reads = settings_.repetitions;
   result_.ttft_ms = median(times);
   result_.prefill_tokens_per_second = 1e3 * static_cast<double>(result_.depth) / result_.ttft_ms;
@@ -106,7 +104,6 @@ double Cell::read_prompt(size_t slot) {
   first_tokens_[slot] = completion.tokens.at(0);
   if (slot == 0) {
     result_.compress_ms = completion.receipt.time.compress_ms;
-    compress_s_ += result_.compress_ms * 1e-3;
     result_.cache = completion.receipt.cache;
   }
   return completion.receipt.time.ttft_ms;
@@ -136,12 +133,7 @@ void Cell::decode() {
   const double seconds = whole.seconds();
   rates_.push_back(static_cast<double>(settings_.decode_tokens * result_.batch) / seconds);
   result_.decode_wall_s += seconds;
-  const double compress_s = result_.decode.compress_s;
   add(result_.decode, engine_.take_profile());
-  result_.decode.compress_s = compress_s;
-  for (size_t slot = 0; slot < forks.size(); slot++) {
-    result_.decode.compress_s += forks[slot]->compress_s - prompts_[slot]->compress_s;
-  }
   result_.decode_steps += settings_.decode_tokens;
   note_cache(*sequences[0]);
 }

@@ -217,4 +217,32 @@ void HeadSlots::load(int32_t live_index, float* key, float* value) const {
   pool_->form().load(views_[at.page].payload, at.slot, key, value);
 }
 
+void HeadSlots::set_key(int32_t live_index, const float* key) {
+  const Place at = place(live_index);
+  std::vector<float> value(static_cast<size_t>(pool_->form().head_dim()));
+  pool_->form().load(views_[at.page].payload, at.slot, nullptr, value.data());
+  own(at.page);
+  if (pool_->form().store(pool_->payload(ids_[at.page]), at.slot, 1, key, 0, value.data(), 0) >= 0) {
+    throw InputError(fmt::format("[cache] expected a key that the page form can hold, got one beyond it; check "
+                                 "the model"));
+  }
+}
+
+void HeadSlots::load_all(float* keys, float* values) const {
+  const auto width = static_cast<size_t>(pool_->form().head_dim());
+  std::vector<float> page_keys(keys != nullptr ? kPageSlots * width : 0);
+  std::vector<float> page_values(values != nullptr ? kPageSlots * width : 0);
+  size_t loaded = views_.size(), live = 0;
+  for_each_live([&](size_t page, int slot) {
+    if (page != loaded) {
+      pool_->form().load_page(views_[page].payload, keys != nullptr ? page_keys.data() : nullptr,
+                              values != nullptr ? page_values.data() : nullptr);
+      loaded = page;
+    }
+    if (keys != nullptr) std::copy_n(page_keys.data() + slot * width, width, keys + live * width);
+    if (values != nullptr) std::copy_n(page_values.data() + slot * width, width, values + live * width);
+    ++live;
+  });
+}
+
 }  // namespace kvcompress

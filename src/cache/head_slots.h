@@ -49,8 +49,12 @@ class alignas(64) HeadSlots {  // a cache line each, as neighbours are written b
   void set_bias(int32_t live_index, float value);  // finite; the pool must have been made with bias
   void set_scores(std::span<const float> scores);  // [length()]; the pool must have been made with scores
   void scores(std::span<float> out) const;         // [length()]
+  void set_key(int32_t live_index, const float* key);  // [head_dim]; InputError for what the form cannot hold
   // One token as float32 [head_dim]; either pointer may be null.
   void load(int32_t live_index, float* key, float* value) const;
+
+  // All tokens as float32, [length()][head_dim] each; either pointer may be null.
+  void load_all(float* keys, float* values) const;
 
   // Recomputes the summaries of full pages that have none yet; the pool must have been made with summaries.
   void refresh_summaries();

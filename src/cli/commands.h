@@ -14,5 +14,8 @@ CommandBody declare_methods(CLI::App& app);
 CommandBody declare_inspect(CLI::App& app);
 CommandBody declare_bench(CLI::App& app);
 CommandBody declare_eval(CLI::App& app);
+CommandBody declare_compare(CLI::App& app);
+CommandBody declare_report(CLI::App& app);
+CommandBody declare_calibrate(CLI::App& app);
 
 }  // namespace kvcompress

@@ -2,6 +2,7 @@
 
 #include <algorithm>  // std::min
 
+#include "engine/plan.h"    // budget_input
 #include "policy/budget.h"  // plan_budget
 
 namespace kvcompress {
@@ -13,14 +14,8 @@ std::vector<int64_t> slots_after(Engine& engine, const Recipe& recipe, int64_t t
   const auto heads = static_cast<size_t>(config.kv_heads);
   std::vector<int64_t> slots(static_cast<size_t>(config.layers) * heads, tokens);
   if (recipe.compresses()) {
-    BudgetInput input;
-    input.layers = config.layers;
-    input.kv_heads = config.kv_heads;
-    input.tokens_seen = tokens;
-    input.page_bytes = engine.pool().page_bytes();
-    input.page_slots = kPageSlots;
-    input.sliding_window = config.sliding_window;
-    const std::vector<int32_t> budgets = plan_budget(recipe.budget, input);
+    const std::vector<int32_t> budgets =
+        plan_budget(recipe.budget, budget_input(config, engine.pool(), engine.bound(recipe), tokens));
     for (size_t i = 0; i < slots.size(); i++) {
       // A head is left alone until it holds more than the trigger.
       if (tokens > recipe.budget.trigger) slots[i] = std::min<int64_t>(tokens, budgets[i]);

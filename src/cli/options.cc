@@ -10,6 +10,7 @@
 
 #include "bench/machine_facts.h"  // physical_cores
 #include "cli/console.h"          // set_log_format, require_output
+#include "policy/calibration.h"   // read_calibration
 
 namespace kvcompress {
 namespace {
@@ -65,7 +66,9 @@ void RecipeFlags::declare(CLI::App& app, bool several) {
   app.add_option("--set", overrides, "one setting of the recipe, as score.window=64 (repeatable)")
       ->type_name("STAGE.KEY=VALUE")
       ->allow_extra_args(false);
-  app.add_option("--profile", profile, "profile of the model that a method needs")->type_name("FILE");
+  app.add_option("--profile", profiles, "what `calibrate` wrote for this model (repeatable)")
+      ->type_name("FILE")
+      ->allow_extra_args(false);
   app.add_option(
          "--prefill", prefill_name,
          "exact: compress after the prompt; bounded: after every chunk, so that memory stays in the budget")
@@ -73,26 +76,30 @@ void RecipeFlags::declare(CLI::App& app, bool several) {
       ->capture_default_str();
 }
 
-void RecipeFlags::check() const {
+std::vector<CalibrationPtr> RecipeFlags::calibrations() const {
+  std::vector<CalibrationPtr> read;
+  for (const std::string& path : profiles) {
+    read.push_back(std::make_shared<const Calibration>(read_calibration(path)));
+  }
+  return read;
+}
+
+Recipe RecipeFlags::resolve(const std::string& name, const std::string& amount,
+                            const std::vector<CalibrationPtr>& calibrations) const {
   check_choice("--prefill", prefill_name, "exact", "bounded");
-  if (profile.empty()) return;
-  throw UsageError(
-      fmt::format("[--profile] expected no profile, because no method of this version takes one, got "
-                  "'{}'; leave it out",
-                  profile));
+  Recipe resolved = resolve_recipe({name, overrides, amount});
+  resolved.calibrations = calibrations;
+  return resolved;
 }
 
 PrefillMode RecipeFlags::prefill() const {
   return prefill_name == "bounded" ? PrefillMode::bounded : PrefillMode::exact;
 }
 
-Recipe RecipeFlags::one() const {
-  check();
-  return resolve_recipe({recipe, overrides, budget});
-}
+Recipe RecipeFlags::one() const { return resolve(recipe, budget, calibrations()); }
 
 std::vector<RecipeFlags::Named> RecipeFlags::grid() const {
-  check();
+  const std::vector<CalibrationPtr> given = calibrations();
   std::vector<Named> grid;
   bool full_listed = false;
   for (const std::string& name : split(recipe, ',')) {
@@ -102,7 +109,7 @@ std::vector<RecipeFlags::Named> RecipeFlags::grid() const {
       if (full && full_listed) continue;
       full_listed = full_listed || full;
       const std::string own = full && split(recipe, ',').size() > 1 ? "" : amount;
-      grid.push_back({resolve_recipe({name, overrides, own}), own});
+      grid.push_back({resolve(name, own, given), own});
     }
   }
   return grid;

@@ -22,8 +22,8 @@ struct ModelFlags {
 };
 
 struct RecipeFlags {
-  std::string recipe, budget, profile;
-  std::vector<std::string> overrides;
+  std::string recipe, budget;
+  std::vector<std::string> overrides, profiles;
   std::string prefill_name = "exact";
 
   // several: --recipe and --budget take lists, A,B,..
@@ -37,7 +37,9 @@ struct RecipeFlags {
   std::vector<Named> grid() const;  // every recipe at every budget, in the order given; `full` once
 
  private:
-  void check() const;
+  std::vector<CalibrationPtr> calibrations() const;
+  Recipe resolve(const std::string& name, const std::string& amount,
+                 const std::vector<CalibrationPtr>& calibrations) const;
 };
 
 struct SamplingFlags {

@@ -8,13 +8,14 @@
 #include "base/timer.h"  // Timer
 #include "cli/chat.h"    // chat
 #include "cli/commands.h"
-#include "cli/console.h"       // write_output, log_info
-#include "cli/interrupt.h"     // StopOnInterrupt
-#include "cli/options.h"       // ModelFlags, RecipeFlags, SamplingFlags, OutputFlags
-#include "cli/progress_bar.h"  // ProgressBar
-#include "cli/prompt.h"        // read_prompt
-#include "cli/receipt_text.h"  // run_json
-#include "cli/result.h"        // finish
+#include "cli/console.h"                  // write_output, log_info
+#include "cli/interrupt.h"                // StopOnInterrupt
+#include "cli/options.h"                  // ModelFlags, RecipeFlags, SamplingFlags, OutputFlags
+#include "cli/progress_bar.h"             // ProgressBar
+#include "cli/prompt.h"                   // read_prompt
+#include "cli/receipt_text.h"             // run_json
+#include "cli/result.h"                   // finish
+#include "policy/calibrations_shipped.h"  // describe_calibrations
 
 namespace kvcompress {
 namespace {
@@ -127,7 +128,11 @@ int run(const RunFlags& flags) {
   Engine engine(flags.model.path, options);
   const double load_ms = load.milliseconds();
   const StopOnInterrupt stopping(engine.stop_flag());
-  if (flags.output.verbose) log_info(engine.describe());
+  if (flags.output.verbose) {
+    log_info(engine.describe());
+    const std::string profiles = describe_calibrations(engine.bound(recipe));
+    if (!profiles.empty()) log_info(profiles);
+  }
 
   Request request = make_request(flags, recipe);
   Completion completion;

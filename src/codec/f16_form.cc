@@ -5,6 +5,7 @@
 
 #include <algorithm>  // std::min
 #include <cstring>    // std::memmove, std::memset
+#include <vector>     // std::vector
 
 #include "codec/f16_kernels.h"
 #include "codec/page_form.h"
@@ -59,6 +60,22 @@ class F16Form final : public PageForm {
     const uint16_t* from = key(from_page, from_slot);
     for (int c = 0; c < padded_; ++c) to[c * kKeyGroup] = from[c * kKeyGroup];
     std::memmove(value(to_page, to_slot), value(from_page, from_slot), sizeof(uint16_t) * padded_);
+  }
+
+  void load_page(const std::byte* page, float* keys, float* values) const override {
+    if (keys != nullptr) {
+      std::vector<float> group(static_cast<size_t>(padded_) * kKeyGroup);
+      for (int first = 0; first < kPageSlots; first += kKeyGroup) {
+        kernels_.load_row(key(page, first), padded_ * kKeyGroup, group.data());
+        for (int slot = 0; slot < kKeyGroup; ++slot) {
+          float* out = keys + static_cast<int64_t>(first + slot) * head_dim_;
+          for (int c = 0; c < head_dim_; ++c) out[c] = group[c * kKeyGroup + slot];
+        }
+      }
+    }
+    for (int slot = 0; values != nullptr && slot < kPageSlots; ++slot) {
+      kernels_.load_row(value(page, slot), head_dim_, values + static_cast<int64_t>(slot) * head_dim_);
+    }
   }
 
  private:

@@ -2,22 +2,11 @@
 #include "codec/f16_kernels.h"
 
 #include "codec/f16.h"
+#include "compute/isa_kernels.h"  // KVC_DECLARE_KERNELS, KVC_RETURN_KERNELS
 
 namespace kvcompress {
 
-#define KVC_DECLARE_KERNELS(isa)       \
-  namespace isa {                      \
-  extern const F16Kernels kF16Kernels; \
-  }
-#ifdef KVC_HAVE_AVX2
-KVC_DECLARE_KERNELS(avx2)
-KVC_DECLARE_KERNELS(avx512)
-KVC_DECLARE_KERNELS(avx512_bf16)
-#endif
-#ifdef KVC_HAVE_NEON
-KVC_DECLARE_KERNELS(neon)
-#endif
-#undef KVC_DECLARE_KERNELS
+KVC_DECLARE_KERNELS(F16Kernels, kF16Kernels)
 
 namespace {
 
@@ -53,23 +42,6 @@ constexpr F16Kernels kScalar{store_transposed, store_row, load_row};
 
 }  // namespace
 
-const F16Kernels& f16_kernels(Isa isa) {
-  switch (isa) {
-#ifdef KVC_HAVE_AVX2
-    case Isa::avx2:
-      return avx2::kF16Kernels;
-    case Isa::avx512:
-      return avx512::kF16Kernels;
-    case Isa::avx512_bf16:
-      return avx512_bf16::kF16Kernels;
-#endif
-#ifdef KVC_HAVE_NEON
-    case Isa::neon:
-      return neon::kF16Kernels;
-#endif
-    default:
-      return kScalar;
-  }
-}
+const F16Kernels& f16_kernels(Isa isa) { KVC_RETURN_KERNELS(isa, kF16Kernels, kScalar) }
 
 }  // namespace kvcompress

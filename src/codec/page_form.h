@@ -46,6 +46,9 @@ class PageForm {
   // Reads one slot back: key and value, [head_dim] float32 each; either may be null.
   virtual void load(const std::byte* page, int slot, float* key, float* value) const = 0;
 
+  // Reads a whole page: keys and values, [kPageSlots][head_dim] float32 each; either may be null.
+  virtual void load_page(const std::byte* page, float* keys, float* values) const = 0;
+
   // Copies one slot as it is stored (no re-encoding), also within one page.
   virtual void copy(std::byte* to_page, int to_slot, const std::byte* from_page, int from_slot) const = 0;
 };

@@ -12,28 +12,13 @@
 #include <vector>      // std::vector
 
 #include "compute/isa.h"
+#include "compute/isa_kernels.h"  // KVC_DECLARE_KERNELS, KVC_RETURN_KERNELS
 #include "compute/machine_kernels.h"
 #include "kvcompress/error.h"  // CapacityError
 
 namespace kvcompress {
 
-#define KVC_DECLARE_KERNELS(isa)               \
-  namespace isa {                              \
-  extern const MachineKernels kMachineKernels; \
-  }
-#ifdef KVC_HAVE_AVX2
-KVC_DECLARE_KERNELS(avx2)
-#endif
-#ifdef KVC_HAVE_AVX512
-KVC_DECLARE_KERNELS(avx512)
-#endif
-#ifdef KVC_HAVE_AVX512_BF16
-KVC_DECLARE_KERNELS(avx512_bf16)
-#endif
-#ifdef KVC_HAVE_NEON
-KVC_DECLARE_KERNELS(neon)
-#endif
-#undef KVC_DECLARE_KERNELS
+KVC_DECLARE_KERNELS(MachineKernels, kMachineKernels)
 
 namespace {
 
@@ -72,28 +57,7 @@ float multiply_plain(int64_t steps) {
 constexpr MachineKernels kScalar{read_plain, multiply_plain, multiply_plain, 2 * kScalarChains,
                                  2 * kScalarChains};
 
-const MachineKernels& machine_kernels() {
-  switch (active_isa()) {
-#ifdef KVC_HAVE_AVX2
-    case Isa::avx2:
-      return avx2::kMachineKernels;
-#endif
-#ifdef KVC_HAVE_AVX512
-    case Isa::avx512:
-      return avx512::kMachineKernels;
-#endif
-#ifdef KVC_HAVE_AVX512_BF16
-    case Isa::avx512_bf16:
-      return avx512_bf16::kMachineKernels;
-#endif
-#ifdef KVC_HAVE_NEON
-    case Isa::neon:
-      return neon::kMachineKernels;
-#endif
-    default:
-      return kScalar;
-  }
-}
+const MachineKernels& machine_kernels() { KVC_RETURN_KERNELS(active_isa(), kMachineKernels, kScalar) }
 
 // Least seconds of `rounds` rounds in which every thread does work(round, thread) once.
 double least_seconds(int threads, int rounds, const std::function<float(int, int)>& work) {

@@ -4,7 +4,7 @@
 #include <cstddef>  // std::byte
 #include <cstdint>  // int64_t
 
-#include "compute/isa.h"          // Isa
+#include "compute/isa_kernels.h"  // Isa, KVC_DECLARE_KERNELS
 #include "dense/block_formats.h"  // kWeightFormats
 
 namespace kvcompress {
@@ -15,18 +15,7 @@ using ExpandRow = void (*)(const std::byte* row, int64_t first, int64_t count, f
 // By WeightFormat. The scalar machine has none: it takes ggml's to_float, the definition of every format.
 using ExpandTable = ExpandRow[kWeightFormats];
 
-namespace neon {
-extern const ExpandTable kExpand;
-}
-namespace avx2 {
-extern const ExpandTable kExpand;
-}
-namespace avx512 {
-extern const ExpandTable kExpand;
-}
-namespace avx512_bf16 {
-extern const ExpandTable kExpand;
-}
+KVC_DECLARE_KERNELS(ExpandTable, kExpand)
 
 // nullptr where `isa` has no function for the format.
 ExpandRow expand_row_kernel(Isa isa, WeightFormat format);

@@ -73,28 +73,11 @@ const PanelKernels kScalarPanelF32 = {false, convert<store_f32>, pack<store_f32,
 const PanelKernels kScalarPanelBf16 = {true, convert<store_bf16>, pack<store_bf16, bf16_index>,
                                        multiply<load_bf16, bf16_index>};
 
-const PanelKernels& panel_kernels(Isa isa, bool bf16_wanted) {
-  switch (isa) {
-#ifdef KVC_HAVE_AVX2
-    case Isa::avx2:
-      return avx2::kPanelF32;
-#endif
-#ifdef KVC_HAVE_AVX512
-    case Isa::avx512:
-      return avx512::kPanelF32;
-#endif
+const PanelKernels& panel_kernels(Isa isa, [[maybe_unused]] bool bf16_wanted) {
 #ifdef KVC_HAVE_AVX512_BF16
-    case Isa::avx512_bf16:
-      return bf16_wanted ? avx512_bf16::kPanelBf16 : avx512_bf16::kPanelF32;
+  if (bf16_wanted && isa == Isa::avx512_bf16) return avx512_bf16::kPanelBf16;
 #endif
-#ifdef KVC_HAVE_NEON
-    case Isa::neon:
-      return neon::kPanelF32;
-#endif
-    default:
-      static_cast<void>(bf16_wanted);
-      return kScalarPanelF32;
-  }
+  KVC_RETURN_KERNELS(isa, kPanelF32, kScalarPanelF32)
 }
 
 }  // namespace kvcompress

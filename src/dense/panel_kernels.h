@@ -6,7 +6,7 @@
 #include <cstddef>  // std::byte
 #include <cstdint>  // int64_t
 
-#include "compute/isa.h"  // Isa
+#include "compute/isa_kernels.h"  // Isa, KVC_DECLARE_KERNELS
 
 namespace kvcompress {
 
@@ -43,17 +43,9 @@ struct PanelKernels {
 
 extern const PanelKernels kScalarPanelF32;
 extern const PanelKernels kScalarPanelBf16;  // the twin of the BF16 kernels; no machine takes it
-namespace neon {
-extern const PanelKernels kPanelF32;
-}
-namespace avx2 {
-extern const PanelKernels kPanelF32;
-}
-namespace avx512 {
-extern const PanelKernels kPanelF32;
-}
+KVC_DECLARE_KERNELS(PanelKernels, kPanelF32)
 namespace avx512_bf16 {
-extern const PanelKernels kPanelF32, kPanelBf16;
+extern const PanelKernels kPanelBf16;
 }
 
 // F32 on every instruction set; BF16 where the machine multiplies it, else F32 as well.

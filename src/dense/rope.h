@@ -33,6 +33,7 @@ class RopeTable {
   // Turns `heads` heads of `head_dim` channels (head_dim >= dims), contiguous at `x`, in place. Thread-safe.
   void rotate(RopePairing pairing, int row, int heads, int head_dim, float* x) const;
 
+  std::span<const double> frequencies() const { return frequencies_; }  // [dims / 2] radians per position
   // The row's [dims / 2] values, for kernels that turn channels themselves.
   const float* cosines(int row) const { return table_.data() + 2 * static_cast<size_t>(row) * half_; }
   const float* sines(int row) const { return cosines(row) + half_; }

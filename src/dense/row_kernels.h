@@ -3,7 +3,7 @@
 
 #include <cstdint>  // int64_t
 
-#include "compute/isa.h"  // Isa
+#include "compute/isa_kernels.h"  // Isa, KVC_DECLARE_KERNELS
 
 namespace kvcompress {
 
@@ -23,18 +23,7 @@ struct RowKernels {
 };
 
 extern const RowKernels kScalarRowKernels;
-namespace neon {
-extern const RowKernels kRowKernels;
-}
-namespace avx2 {
-extern const RowKernels kRowKernels;
-}
-namespace avx512 {
-extern const RowKernels kRowKernels;
-}
-namespace avx512_bf16 {
-extern const RowKernels kRowKernels;
-}
+KVC_DECLARE_KERNELS(RowKernels, kRowKernels)
 
 const RowKernels& row_kernels(Isa isa);
 

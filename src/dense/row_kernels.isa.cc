@@ -8,18 +8,13 @@ namespace {
 
 constexpr int kLanes = 32;
 
-inline float bits_to_float(int32_t bits) {
-  float value;
-  __builtin_memcpy(&value, &bits, sizeof value);
-  return value;
-}
-
 // e^x to 2 units in the last place on [-87, 88]; outside it keeps the value at the edge.
 inline float exponential(float x) {
   x = x < -87.0f ? -87.0f : x;
   x = x > 88.0f ? 88.0f : x;
   constexpr float kRound = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
-  const float n = (x * 1.44269504088896341f + kRound) - kRound;
+  const float rounded = x * 1.44269504088896341f + kRound;
+  const float n = rounded - kRound;
   float r = x - n * 0.693359375f;
   r = r + n * 2.12194440e-4f;
   float p = 1.9875691500e-4f;
@@ -29,7 +24,8 @@ inline float exponential(float x) {
   p = p * r + 1.6666665459e-1f;
   p = p * r + 5.0000001201e-1f;
   p = p * r * r + r + 1.0f;
-  return p * bits_to_float((static_cast<int32_t>(n) + 127) << 23);
+  // The low bits of `rounded` are n. Of NaN they are any, which a conversion to an integer would not allow.
+  return p * __builtin_bit_cast(float, (__builtin_bit_cast(uint32_t, rounded) + 127U) << 23);
 }
 
 inline float hyperbolic_tangent(float x) { return 1.0f - 2.0f / (exponential(2.0f * x) + 1.0f); }

@@ -6,28 +6,7 @@
 
 namespace kvcompress {
 
-const RowKernels& row_kernels(Isa isa) {
-  switch (isa) {
-#ifdef KVC_HAVE_AVX2
-    case Isa::avx2:
-      return avx2::kRowKernels;
-#endif
-#ifdef KVC_HAVE_AVX512
-    case Isa::avx512:
-      return avx512::kRowKernels;
-#endif
-#ifdef KVC_HAVE_AVX512_BF16
-    case Isa::avx512_bf16:
-      return avx512_bf16::kRowKernels;
-#endif
-#ifdef KVC_HAVE_NEON
-    case Isa::neon:
-      return neon::kRowKernels;
-#endif
-    default:
-      return kScalarRowKernels;
-  }
-}
+const RowKernels& row_kernels(Isa isa) { KVC_RETURN_KERNELS(isa, kRowKernels, kScalarRowKernels) }
 
 namespace {
 const RowKernels& active() {

@@ -2,7 +2,7 @@
 #include "dense/rows_kernels.h"
 
 #include <algorithm>  // std::max
-#include <cmath>      // std::abs, std::nearbyint
+#include <cmath>      // std::abs, std::isfinite, std::nearbyint
 #include <vector>     // std::vector
 
 #include "dense/ggml_types.h"  // weight_type_of
@@ -13,19 +13,23 @@ void quantize_activations_scalar(const float* x, int64_t columns, ActivationUnit
   for (int64_t block = 0; block < 4 * activation_units(columns); ++block) {
     ActivationUnit& unit = units[block / 4];
     const int64_t b = block % 4;
+    const int64_t end = std::min(columns, block * 32 + 32);
     float largest = 0;
-    for (int64_t i = block * 32; i < std::min(columns, block * 32 + 32); ++i)
+    bool finite = true;
+    for (int64_t i = block * 32; i < end; ++i) {
       largest = std::max(largest, std::abs(x[i]));
+      finite = finite && std::isfinite(x[i]);
+    }
     if (largest < kSmallestActivation) largest = 0;
     const float inverse = largest > 0 ? 127.0f / largest : 0.0f;
     int sums[2] = {};
     for (int i = 0; i < 32; ++i) {
       const int64_t column = block * 32 + i;
-      const int code = column < columns ? static_cast<int>(std::nearbyint(x[column] * inverse)) : 0;
+      const int code = finite && column < end ? static_cast<int>(std::nearbyint(x[column] * inverse)) : 0;
       unit.codes[i / 16][b][i % 16] = static_cast<int8_t>(code);
       sums[i / 16] += code;
     }
-    unit.scale[b] = largest / 127.0f;
+    unit.scale[b] = finite ? largest / 127.0f : kScaleOfNonFinite;
     unit.sum[b] = static_cast<float>(sums[0] + sums[1]);
     unit.sum_high[b] = static_cast<float>(sums[1]);
   }

@@ -5,6 +5,7 @@
 
 #include <cstddef>  // std::byte, size_t
 #include <cstdint>  // int64_t
+#include <limits>   // std::numeric_limits
 
 #include "compute/isa.h"          // Isa
 #include "dense/block_formats.h"  // WeightFormat
@@ -24,6 +25,10 @@ struct alignas(64) ActivationUnit {
 
 // A block whose largest magnitude is below this counts as zeros: 127 / it must stay finite.
 inline constexpr float kSmallestActivation = 1e-30f;
+
+// The scale of a block with an activation that is not finite, beside codes of 0: every product with the token
+// is NaN, as it is in float32.
+inline constexpr float kScaleOfNonFinite = std::numeric_limits<float>::quiet_NaN();
 
 inline int64_t activation_units(int64_t columns) { return (columns + 127) / 128; }
 

@@ -153,15 +153,22 @@ void quantize_activations(const float* x, int64_t columns, ActivationUnit* units
     const __mmask16 present = block * 32 < columns ? 0xffff : 0;
     const __m512 low = _mm512_maskz_loadu_ps(present, x + block * 32);
     const __m512 high = _mm512_maskz_loadu_ps(present, x + block * 32 + 16);
-    float largest = _mm512_reduce_max_ps(_mm512_max_ps(_mm512_abs_ps(low), _mm512_abs_ps(high)));
+    // Magnitudes are ordered as their bits are, and what is not finite is above the rest, which a maximum of
+    // floats would lose.
+    const int largest_bits = _mm512_reduce_max_epi32(
+        _mm512_max_epi32(_mm512_castps_si512(_mm512_abs_ps(low)), _mm512_castps_si512(_mm512_abs_ps(high))));
+    constexpr int kInfinityBits = 0x7f800000;
+    const bool finite = largest_bits < kInfinityBits;
+    const __mmask16 coded = finite ? 0xffff : 0;
+    float largest = __builtin_bit_cast(float, largest_bits);
     if (largest < kSmallestActivation) largest = 0.0f;
     const __m512 inverse = _mm512_set1_ps(largest > 0.0f ? 127.0f / largest : 0.0f);
-    const __m512i low_codes = _mm512_cvtps_epi32(_mm512_mul_ps(low, inverse));
-    const __m512i high_codes = _mm512_cvtps_epi32(_mm512_mul_ps(high, inverse));
+    const __m512i low_codes = _mm512_cvtps_epi32(_mm512_maskz_mul_ps(coded, low, inverse));
+    const __m512i high_codes = _mm512_cvtps_epi32(_mm512_maskz_mul_ps(coded, high, inverse));
     _mm_store_si128(reinterpret_cast<__m128i*>(unit.codes[0][b]), _mm512_cvtsepi32_epi8(low_codes));
     _mm_store_si128(reinterpret_cast<__m128i*>(unit.codes[1][b]), _mm512_cvtsepi32_epi8(high_codes));
     const int sum_high = _mm512_reduce_add_epi32(high_codes);
-    unit.scale[b] = largest / 127.0f;
+    unit.scale[b] = finite ? largest / 127.0f : kScaleOfNonFinite;
     unit.sum[b] = static_cast<float>(_mm512_reduce_add_epi32(low_codes) + sum_high);
     unit.sum_high[b] = static_cast<float>(sum_high);
   }

@@ -66,7 +66,6 @@ void ActiveRequest::advance(size_t tokens) {
     }
   }
   state_ = State::generating;
-  sequence_->phase = Phase::decode;
   if (remaining_ <= 0) finish(FinishReason::length);
 }
 
@@ -124,7 +123,6 @@ void ActiveRequest::follow_up(std::vector<int32_t> tokens, int max_tokens) {
   remaining_ = max_tokens;
   read_ = 0;
   state_ = State::reading_question;
-  sequence_->phase = Phase::extend;
   sequence_->prompt_total = sequence_->cache.next_position + static_cast<int64_t>(request_.question.size());
   receipt_ = {};
   receipt_.prompt_tokens = sequence_->prompt_total;

@@ -1,125 +1,97 @@
 #include "engine/compressor.h"
 
-#include <chrono>     // std::chrono::steady_clock
-#include <cmath>      // std::sqrt
-#include <exception>  // std::exception_ptr
-#include <mutex>      // std::mutex
-#include <numeric>    // std::inner_product
-#include <utility>    // std::move
+#include <algorithm>  // std::clamp, std::max
+#include <cmath>      // std::log, std::pow, std::sqrt
+#include <numeric>    // std::inner_product, std::accumulate
+#include <utility>    // std::move, std::exchange
+
+#include "base/timer.h"               // Timer
+#include "engine/parallel_checked.h"  // parallel_checked
+#include "engine/plan.h"              // budget_input
+#include "policy/budget/key_rank.h"   // key_rank
 
 namespace kvcompress {
 
 namespace {
 
-// Slots that a head keeps under the planned budgets.
-int64_t slots_kept(const Sequence& sequence, int layer, int head) {
-  const auto index = static_cast<size_t>(layer) * sequence.cache.kv_heads() + head;
-  return slots_to_keep(sequence.recipe.budget, layer, sequence.cache.sliding_window(layer),
-                       sequence.budgets[index], sequence.cache.head(layer, head).length());
+using Unit = BudgetSettings::Unit;
+
+constexpr int64_t kMostStep = 128;
+
+size_t index_of(const Sequence& sequence, int layer, int head) {
+  return static_cast<size_t>(layer) * sequence.cache.kv_heads() + head;
 }
 
-bool over_budget(const Sequence& sequence, int layer, int head) {
-  return sequence.cache.head(layer, head).length() > slots_kept(sequence, layer, head);
+bool heads_compete(const Recipe& recipe) {
+  return recipe.budget.head_shares && recipe.budget.head_shares->by_score();
 }
 
-bool any_over_budget(const Sequence& sequence, int layer) {
-  for (int head = 0; head < sequence.cache.kv_heads(); ++head) {
-    if (over_budget(sequence, layer, head)) return true;
-  }
-  return false;
+bool layers_compete(const Recipe& recipe) {
+  return recipe.budget.layer_shares && recipe.budget.layer_shares->by_score();
 }
 
-// Calls f(physical slot, live index) for every slot that holds a token.
-template <typename F>
-void for_each_live(std::span<const PageView> pages, F&& f) {
-  int live = 0;
-  for (size_t page = 0; page < pages.size(); ++page) {
-    for (int slot = 0; slot < pages[page].used; ++slot) {
-      if (pages[page].positions[slot] != kNoToken) f(static_cast<int>(page) * kPageSlots + slot, live++);
-    }
-  }
+std::vector<uint8_t> forced_slots(const HeadSlots& slots, const HeadLimit& limit) {
+  std::vector<uint8_t> forced(static_cast<size_t>(slots.length()));
+  slots.pinned(forced);
+  const auto length = static_cast<int64_t>(forced.size());
+  std::fill_n(forced.begin(), std::min(limit.sinks, length), uint8_t{1});
+  std::fill_n(forced.rbegin(), std::min(limit.recent, length), uint8_t{1});
+  return forced;
 }
 
-// What a policy sees of one head, with the arrays it points to.
-struct HeadFeatures {
-  std::vector<int32_t> positions;
-  std::vector<float> key_norms;
-  ScoreInput input;
-};
-
-HeadFeatures features_of(const Sequence& sequence, int layer, int head, const ModelConfig& config) {
-  const HeadSlots& slots = sequence.cache.head(layer, head);
-  HeadFeatures features;
-  features.positions.resize(static_cast<size_t>(slots.length()));
-  slots.positions(features.positions);
-  if (sequence.recipe.score->needs().key_norms) {
-    std::vector<float> physical(slots.pages().size() * kPageSlots);
-    key_norms(slots.pages(), config.head_dim, physical.data());
-    features.key_norms.resize(features.positions.size());
-    for_each_live(slots.pages(), [&](int slot, int live) { features.key_norms[live] = physical[slot]; });
-  }
-  features.input.layer = layer;
-  features.input.kv_head = head;
-  features.input.slots = slots.length();
-  features.input.group = config.query_heads / config.kv_heads;
-  features.input.tokens_seen = sequence.cache.next_position;
-  features.input.positions = features.positions;
-  features.input.key_norms = features.key_norms;
-  return features;
-}
-
-std::vector<float> scores_of(const Sequence& sequence, int layer, int head, const ModelConfig& config,
-                             std::span<const float> weights) {
-  HeadFeatures features = features_of(sequence, layer, head, config);
-  features.input.window_weights = weights;
-  features.input.window_queries = weights.empty() ? 0 : sequence.window.filled();
-  std::vector<float> scores(features.positions.size());
-  sequence.recipe.score->score(features.input, scores);
-  return scores;
-}
-
-// Runs f(item) for every item on the pool; an exception of any of them comes out here.
-template <typename F>
-void parallel_checked(ThreadPool& pool, int64_t items, F&& f) {
-  std::mutex mutex;
-  std::exception_ptr failure;
-  pool.parallel_for(items, [&](int64_t item, int) {
-    try {
-      f(item);
-    } catch (...) {
-      const std::scoped_lock lock(mutex);
-      if (!failure) failure = std::current_exception();
-    }
-  });
-  if (failure) std::rethrow_exception(failure);
-}
-
-// Adds the time of its life to a counter.
+// Adds the time of its life to the sequence's counter and to the one of all sequences.
 class Timed {
  public:
-  explicit Timed(double& seconds) : seconds_(seconds) {}
-  ~Timed() { seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+  Timed(double& sequence_s, double& all_s) : sequence_s_(sequence_s), all_s_(all_s) {}
+  ~Timed() {
+    const double seconds = timer_.seconds();
+    sequence_s_ += seconds;
+    all_s_ += seconds;
+  }
   Timed(const Timed&) = delete;
   Timed& operator=(const Timed&) = delete;
 
  private:
-  double& seconds_;
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  double& sequence_s_;
+  double& all_s_;
+  Timer timer_;
 };
 
 }  // namespace
 
-Compressor::Compressor(const ModelConfig& config, const PagePool& pages, ThreadPool& pool)
-    : config_(config), pages_(pages), pool_(pool), group_(config.query_heads / config.kv_heads) {}
+int64_t held_step(const Recipe& recipe, int64_t budget) {
+  if (recipe.budget.step > 0) return recipe.budget.step;
+  const bool exact = recipe.score->per_slot() || recipe.budget.unit == Unit::rule ||
+                     recipe.budget.of == "held" || recipe.budget.trigger > 0;
+  return exact ? 1 : std::clamp<int64_t>(budget / 8, 1, kMostStep);
+}
+
+int window_capacity(const Recipe& recipe) {
+  const ScoreNeeds needs = recipe.needs();
+  int64_t capacity = needs.attention_window;
+  if (needs.attention_sums && recipe.budget.hold) {
+    capacity = std::max(capacity, recipe.budget.step > 0 ? recipe.budget.step : kMostStep);
+  }
+  if (needs.attention_sums && needs.attention_decay != 1) {
+    // Queries older than this weigh less than a millionth.
+    const double reach = std::log(1e-6) / std::log(needs.attention_decay);
+    capacity = std::max(capacity, std::clamp<int64_t>(static_cast<int64_t>(reach), 1, 1024));
+  }
+  return static_cast<int>(capacity);
+}
+
+Compressor::Compressor(const Architecture& model, const PagePool& pages, ThreadPool& pool, Replayer& replayer)
+    : config_(model.config()),
+      pages_(pages),
+      pool_(pool),
+      model_(model),
+      reader_(model, pool),
+      replayer_(replayer) {}
 
 void Compressor::plan(Sequence& sequence, int64_t tokens) const {
-  BudgetInput input;
-  input.layers = config_.layers;
-  input.kv_heads = config_.kv_heads;
-  input.tokens_seen = tokens;
-  input.page_bytes = pages_.page_bytes();
-  input.page_slots = kPageSlots;
-  input.sliding_window = config_.sliding_window;
+  BudgetInput input = budget_input(config_, pages_, sequence.recipe, tokens);
+  input.key_ranks = sequence.key_ranks;
+  input.layer_weights = sequence.layer_weights;
   sequence.budgets = plan_budget(sequence.recipe.budget, input);
 }
 
@@ -127,133 +99,195 @@ void Compressor::after_chunk(Sequence& sequence, bool last) {
   const Recipe& recipe = sequence.recipe;
   if (!recipe.compresses() || (sequence.compressed && !recipe.budget.hold)) return;
   if (sequence.prefill == PrefillMode::exact && !last) return;
-  const Timed timed(sequence.compress_s);
+  const Timed timed(sequence.compress_s, seconds_);
+  if (recipe.needs().replay_chunk > 0) replayer_.run(sequence);
+  note_key_ranks(sequence);
   plan(sequence, last ? sequence.cache.next_position : std::max<int64_t>(sequence.prompt_total, 1));
-  compress(sequence);
+  compress(sequence, /*decoding=*/false);
+  if (recipe.budget.rolling) roll_sinks(sequence);
   if (last) sequence.compressed = true;
 }
 
 void Compressor::after_decode(Sequence& sequence) {
   const Recipe& recipe = sequence.recipe;
   if (!recipe.compresses() || !recipe.budget.hold) return;
-  const Timed timed(sequence.compress_s);
+  const Timed timed(sequence.compress_s, seconds_);
   plan(sequence, sequence.cache.next_position);
-  if (recipe.score->per_slot() && recipe.budget.trigger == 0) {
+  const Observations& observed = sequence.observed;
+  const bool window_full = observed.unsummed >= observed.window.capacity();
+  if (observed.needs.attention_sums && window_full) note_sums(sequence);
+  const bool plain = !recipe.weight && !recipe.select && !heads_compete(recipe) && !layers_compete(recipe);
+  if (recipe.score->per_slot() && plain && recipe.budget.trigger == 0 && recipe.budget.unit != Unit::rule) {
     hold_by_kept_scores(sequence);
   } else {
-    compress(sequence);
+    compress(sequence, /*decoding=*/true);
   }
+  if (recipe.budget.rolling) roll_sinks(sequence);
 }
 
-void Compressor::compress(Sequence& sequence) {
+double Compressor::take_seconds() { return std::exchange(seconds_, 0.0); }
+
+HeadLimit Compressor::limit(const Sequence& sequence, int layer, int head) const {
+  return limit_now(sequence.recipe.budget, layer, config_.layers, sequence.cache.sliding_window(layer),
+                   sequence.budgets[index_of(sequence, layer, head)],
+                   sequence.cache.head(layer, head).length());
+}
+
+bool Compressor::over_budget(const Sequence& sequence, int layer) const {
+  int64_t held = 0, kept = 0;
+  bool any = false;
+  for (int head = 0; head < config_.kv_heads; ++head) {
+    const int64_t length = sequence.cache.head(layer, head).length();
+    const int64_t slots = limit(sequence, layer, head).slots;
+    any |= length > slots;
+    held += length;
+    kept += std::min<int64_t>(sequence.budgets[index_of(sequence, layer, head)], INT32_MAX);
+  }
+  return heads_compete(sequence.recipe) && any ? held > kept : any;
+}
+
+void Compressor::compress(Sequence& sequence, bool decoding) {
+  std::vector<int> over;
   for (int layer = 0; layer < config_.layers; ++layer) {
-    if (any_over_budget(sequence, layer)) compress_layer(sequence, layer);
+    if (over_budget(sequence, layer)) over.push_back(layer);
   }
+  if (over.empty()) return;
+  if (sequence.recipe.needs().attention_sums) note_sums(sequence);
+  if (layers_compete(sequence.recipe)) {
+    std::vector<ScoredLayer> layers(static_cast<size_t>(config_.layers));
+    compete(sequence, layers);
+    for (int layer = 0; layer < config_.layers; ++layer) {
+      if (over_budget(sequence, layer)) select_layer(sequence, layer, std::move(layers[layer]), decoding);
+    }
+    return;
+  }
+  for (const int layer : over) select_layer(sequence, layer, score_layer(sequence, layer), decoding);
 }
 
-void Compressor::compress_layer(Sequence& sequence, int layer) {
-  const WindowWeights weights =
-      sequence.recipe.score->needs().attention_window > 0 ? window_weights(sequence, layer) : WindowWeights();
+// Scores every limited layer, and plans again with the layers' parts of the best.
+void Compressor::compete(Sequence& sequence, std::vector<ScoredLayer>& layers) const {
+  std::vector<std::vector<HeadSelection>> heads(layers.size());
+  int64_t total = 0;
+  for (int layer = 0; layer < config_.layers; ++layer) {
+    const bool limited = sequence.cache.sliding_window(layer) == 0 && !sequence.recipe.budget.skips(layer);
+    if (!limited) continue;
+    layers[layer] = const_cast<Compressor*>(this)->score_layer(sequence, layer);
+    for (HeadFeatures& features : layers[layer].features) {
+      // The scores are all that is needed of these from here on.
+      std::vector<float>().swap(features.keys);
+      std::vector<float>().swap(features.values);
+    }
+    for (int head = 0; head < config_.kv_heads; ++head) {
+      total += sequence.budgets[index_of(sequence, layer, head)];
+    }
+    heads[layer] = std::move(layers[layer].heads);
+  }
+  sequence.layer_weights = layer_weights_by_score(heads, total);
+  for (size_t layer = 0; layer < layers.size(); ++layer) layers[layer].heads = std::move(heads[layer]);
+  plan(sequence, sequence.cache.next_position);
+}
+
+Compressor::ScoredLayer Compressor::score_layer(const Sequence& sequence, int layer) {
+  const Recipe& recipe = sequence.recipe;
+  ScoredLayer scored;
+  scored.features = reader_.read(sequence, layer, recipe.needs());
+  scored.heads.resize(scored.features.size());
+  std::vector<ScoreInput> inputs;
+  std::vector<std::vector<float>> scores(scored.features.size());
+  const Calibration* calibration = recipe.calibration(recipe.score->calibration_kind());
+  for (size_t head = 0; head < scored.features.size(); ++head) {
+    ScoreInput& input = scored.features[head].input;
+    const int64_t budget = limit(sequence, layer, static_cast<int>(head)).slots;
+    input.keep_share = std::min(1.0, static_cast<double>(budget) / std::max(input.slots, 1));
+    input.calibration = calibration;
+    inputs.push_back(input);
+  }
+  if (recipe.score->heads_together()) {
+    recipe.score->score_layer(inputs, scores);
+  } else {
+    parallel_checked(pool_, config_.kv_heads, [&](int64_t head) {
+      recipe.score->score_layer({&inputs[head], 1}, {&scores[head], 1});
+    });
+  }
+  for (int head = 0; head < config_.kv_heads; ++head) {
+    if (recipe.weight) recipe.weight->weigh(inputs[head], scores[head]);
+    HeadSelection& selection = scored.heads[head];
+    selection.input = inputs[head];
+    selection.scores = std::move(scores[head]);
+    const HeadLimit region = limit(sequence, layer, head);
+    selection.forced = forced_slots(sequence.cache.head(layer, head), region);
+    selection.budget = region.slots;
+  }
+  return scored;
+}
+
+void Compressor::select_layer(Sequence& sequence, int layer, ScoredLayer scored, bool decoding) {
+  const Recipe& recipe = sequence.recipe;
+  if (heads_compete(recipe)) {
+    const size_t first = index_of(sequence, layer, 0);
+    const int unit = recipe.budget.unit == Unit::bytes ? kPageSlots : 1;
+    const std::vector<int64_t> shares = share_by_score(
+        recipe.budget, scored.heads,
+        std::span(sequence.budgets).subspan(first, static_cast<size_t>(config_.kv_heads)), unit);
+    for (size_t head = 0; head < shares.size(); ++head) scored.heads[head].budget = shares[head];
+  }
+  for (HeadSelection& head : scored.heads) {
+    const auto slots = static_cast<int64_t>(head.scores.size());
+    if (decoding) {
+      const int64_t forced = std::accumulate(head.forced.begin(), head.forced.end(), int64_t{0});
+      const int64_t room = head.budget - held_step(recipe, head.budget) + 1;
+      head.budget = std::clamp<int64_t>(room, std::min(forced + 1, head.budget), head.budget);
+    }
+    head.budget = std::min(head.budget, slots);
+  }
+  if (recipe.select) recipe.select->refine(scored.heads);
   parallel_checked(pool_, config_.kv_heads, [&](int64_t head) {
-    if (over_budget(sequence, layer, static_cast<int>(head))) {
-      compress_head(sequence, layer, static_cast<int>(head), weights);
+    HeadSelection& selection = scored.heads[head];
+    if (selection.budget >= static_cast<int64_t>(selection.scores.size())) return;
+    const std::vector<int32_t> kept =
+        select_slots({selection.scores, selection.forced, selection.budget, 0, 0});
+    sequence.cache.head(layer, static_cast<int>(head)).keep(kept, /*compact=*/true);
+    if (!sequence.observed.none()) {
+      sequence.observed.notes[index_of(sequence, layer, static_cast<int>(head))].keep(kept);
     }
   });
 }
 
-void Compressor::compress_head(Sequence& sequence, int layer, int head, const WindowWeights& weights) const {
-  const auto index = static_cast<size_t>(layer) * config_.kv_heads + head;
-  const std::vector<float> scores =
-      scores_of(sequence, layer, head, config_, weights.empty() ? std::span<const float>() : weights[head]);
-  HeadSlots& slots = sequence.cache.head(layer, head);
-  std::vector<uint8_t> pinned(scores.size());
-  slots.pinned(pinned);
-  SelectionInput selection;
-  selection.scores = scores;
-  selection.pinned = pinned;
-  selection.budget = slots_kept(sequence, layer, head);
-  selection.sinks = sequence.recipe.budget.sinks;
-  selection.recent = sequence.recipe.budget.recent;
-  slots.keep(select_slots(selection), /*compact=*/true);
-  sequence.slot_scores[index].clear();
-}
-
-Compressor::WindowWeights Compressor::window_weights(const Sequence& sequence, int layer) {
-  const QueryWindow& window = sequence.window;
-  WindowWeights physical(static_cast<size_t>(config_.kv_heads));
-  std::vector<CaptureTask> tasks;
-  for (int head = 0; head < config_.kv_heads; ++head) {
-    const std::span<const PageView> pages = sequence.cache.head(layer, head).pages();
-    physical[head].resize(pages.size() * kPageSlots * group_);
-    tasks.push_back({pages, window.queries(layer, head), window.query_stride(),
-                     window.log_sum_exp(layer, head), window.positions(), window.filled(),
-                     physical[head].data()});
+// Brings the sums of attention weights up to date with the queries that came since.
+void Compressor::note_sums(Sequence& sequence) {
+  Observations& observed = sequence.observed;
+  const int count = std::min(observed.unsummed, observed.window.filled());
+  const int passed = std::exchange(observed.unsummed, 0);
+  if (count == 0) return;
+  const double log_decay = std::log(observed.needs.attention_decay);
+  const auto faded = static_cast<float>(std::exp(passed * log_decay));
+  for (int layer = 0; layer < config_.layers; ++layer) {
+    if (sequence.cache.sliding_window(layer) > 0) continue;
+    const auto weights = reader_.window_weights(sequence, layer, count, log_decay);
+    for (int head = 0; head < config_.kv_heads; ++head) {
+      std::vector<float>& sums = observed.notes[index_of(sequence, layer, head)].sums;
+      for (float& sum : sums) sum *= faded;
+      sums.resize(static_cast<size_t>(sequence.cache.head(layer, head).length()));
+      for (size_t i = 0; i < weights[head].size(); ++i) sums[i % sums.size()] += weights[head][i];
+    }
   }
-  const AttentionShape shape{config_.head_dim, group_, config_.attention_scale,
-                             config_.sliding_window[layer]};
-  capture_scores(tasks, shape, pool_);
-
-  WindowWeights live(static_cast<size_t>(config_.kv_heads));
-  for (int head = 0; head < config_.kv_heads; ++head) {
-    const HeadSlots& slots = sequence.cache.head(layer, head);
-    const auto length = static_cast<size_t>(slots.length());
-    const size_t row = slots.pages().size() * kPageSlots;
-    live[head].resize(length * group_);
-    for_each_live(slots.pages(), [&](int slot, int index) {
-      for (int g = 0; g < group_; ++g) live[head][g * length + index] = physical[head][g * row + slot];
-    });
-  }
-  return live;
 }
 
-void Compressor::hold_by_kept_scores(Sequence& sequence) {
-  const auto hold_layer = [&](int64_t layer) {
-    for (int head = 0; head < config_.kv_heads; ++head) evict_lowest(sequence, static_cast<int>(layer), head);
-  };
-  parallel_checked(pool_, config_.layers, hold_layer);
-}
-
-// Scores of slots are kept in the sequence, so that a token costs one score and one search. Of equal scores
-// the later slot goes, as select_slots() does it.
-void Compressor::evict_lowest(Sequence& sequence, int layer, int head) const {
-  if (!over_budget(sequence, layer, head)) return;
-  HeadSlots& slots = sequence.cache.head(layer, head);
-  const auto index = static_cast<size_t>(layer) * config_.kv_heads + head;
+void Compressor::note_key_ranks(Sequence& sequence) {
   const BudgetSettings& budget = sequence.recipe.budget;
-  std::vector<float>& scores = sequence.slot_scores[index];
-  const int length = slots.length();
-  if (length > slots_kept(sequence, layer, head) + 1) return compress_head(sequence, layer, head, {});
-
-  if (static_cast<int>(scores.size()) != length - 1) {
-    scores = scores_of(sequence, layer, head, config_, {});
-  } else {
-    ScoreInput newest;
-    const int32_t position = slots.pages().back().last_position;
-    std::vector<float> key(static_cast<size_t>(config_.head_dim));
-    slots.load(length - 1, key.data(), nullptr);
-    const float norm = std::sqrt(std::inner_product(key.begin(), key.end(), key.begin(), 0.0F));
-    newest.layer = layer;
-    newest.kv_head = head;
-    newest.slots = 1;
-    newest.group = group_;
-    newest.tokens_seen = sequence.cache.next_position;
-    newest.positions = {&position, 1};
-    newest.key_norms = {&norm, 1};
-    float score = 0;
-    sequence.recipe.score->score(newest, {&score, 1});
-    scores.push_back(score);
-  }
-  std::vector<uint8_t> pinned(static_cast<size_t>(length));
-  slots.pinned(pinned);
-  int lowest = -1;
-  const auto zone_end = static_cast<int>(length - budget.recent);
-  for (auto slot = static_cast<int>(budget.sinks); slot < zone_end; ++slot) {
-    if (pinned[slot] != 0) continue;
-    if (lowest < 0 || scores[slot] <= scores[lowest]) lowest = slot;
-  }
-  if (lowest < 0) return compress_head(sequence, layer, head, {});
-  slots.drop(lowest);
-  scores.erase(scores.begin() + lowest);
+  if (!budget.layer_shares || !budget.layer_shares->needs_key_ranks()) return;
+  sequence.key_ranks.assign(static_cast<size_t>(config_.layers), 0.0);
+  parallel_checked(pool_, config_.layers, [&](int64_t layer) {
+    if (sequence.cache.sliding_window(static_cast<int>(layer)) > 0) return;
+    double sum = 0;
+    for (int head = 0; head < config_.kv_heads; ++head) {
+      const HeadSlots& slots = sequence.cache.head(static_cast<int>(layer), head);
+      std::vector<float> keys(static_cast<size_t>(slots.length()) * config_.head_dim);
+      slots.load_all(keys.data(), nullptr);
+      sum += key_rank(keys, slots.length(), config_.head_dim);
+    }
+    sequence.key_ranks[layer] = sum / config_.kv_heads;
+  });
 }
 
 }  // namespace kvcompress

@@ -4,38 +4,58 @@
 
 #include <vector>  // std::vector
 
-#include "attention/attention.h"  // AttentionShape
 #include "compute/thread_pool.h"  // ThreadPool
+#include "engine/features.h"      // FeatureReader
+#include "engine/replay.h"        // Replayer
 #include "engine/sequence.h"      // Sequence
-#include "model/architecture.h"   // ModelConfig
+#include "model/architecture.h"   // Architecture
 
 namespace kvcompress {
 
 class Compressor {
  public:
-  Compressor(const ModelConfig& config, const PagePool& pages, ThreadPool& pool);
+  Compressor(const Architecture& model, const PagePool& pages, ThreadPool& pool, Replayer& replayer);
 
   // last: the prompt (or an extension of it) ends with this chunk.
   void after_chunk(Sequence& sequence, bool last);
   // A budget that is held evicts what the new token pushed over it; one that grows does nothing.
   void after_decode(Sequence& sequence);
+  // Seconds spent on all sequences since the last call.
+  double take_seconds();
 
  private:
-  // Attention weights of the window's queries by live slot: per KV head [group][live slots].
-  using WindowWeights = std::vector<std::vector<float>>;
+  // The heads of one layer, scored.
+  struct ScoredLayer {
+    std::vector<HeadFeatures> features;
+    std::vector<HeadSelection> heads;
+  };
 
   void plan(Sequence& sequence, int64_t tokens) const;
-  void compress(Sequence& sequence);
-  void compress_layer(Sequence& sequence, int layer);
-  void compress_head(Sequence& sequence, int layer, int head, const WindowWeights& weights) const;
-  WindowWeights window_weights(const Sequence& sequence, int layer);
+  void compress(Sequence& sequence, bool decoding);
+  void compete(Sequence& sequence, std::vector<ScoredLayer>& layers) const;
+  HeadLimit limit(const Sequence& sequence, int layer, int head) const;
+  bool over_budget(const Sequence& sequence, int layer) const;
+  ScoredLayer score_layer(const Sequence& sequence, int layer);
+  void select_layer(Sequence& sequence, int layer, ScoredLayer scored, bool decoding);
+  void note_sums(Sequence& sequence);
+  void roll_sinks(Sequence& sequence) const;
+  void note_key_ranks(Sequence& sequence);
   void hold_by_kept_scores(Sequence& sequence);
-  void evict_lowest(Sequence& sequence, int layer, int head) const;
+  void evict_lowest(Sequence& sequence, int layer, int head);
+  void score_newest(Sequence& sequence, int layer, int head) const;
 
   const ModelConfig& config_;
   const PagePool& pages_;
   ThreadPool& pool_;
-  int group_;
+  const Architecture& model_;
+  FeatureReader reader_;
+  Replayer& replayer_;
+  double seconds_ = 0;
 };
+
+// Slots evicted at once while a budget is held (BudgetSettings::step, resolved).
+int64_t held_step(const Recipe& recipe, int64_t budget);
+// Queries that a recipe's scores look back to.
+int window_capacity(const Recipe& recipe);
 
 }  // namespace kvcompress

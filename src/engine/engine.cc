@@ -7,12 +7,13 @@
 #include <numeric>    // std::iota
 #include <utility>    // std::move
 
-#include "base/memory.h"        // available_memory
-#include "compute/isa.h"        // active_isa
-#include "engine/compressor.h"  // Compressor
-#include "engine/forward.h"     // Forward
-#include "engine/plan.h"        // planned_bytes
-#include "engine/scheduler.h"   // Scheduler
+#include "base/memory.h"                  // available_memory
+#include "compute/isa.h"                  // active_isa
+#include "engine/compressor.h"            // Compressor
+#include "engine/forward.h"               // Forward
+#include "engine/plan.h"                  // planned_bytes
+#include "engine/scheduler.h"             // Scheduler
+#include "policy/calibrations_shipped.h"  // attach_shipped
 
 namespace kvcompress {
 
@@ -55,12 +56,14 @@ struct Engine::Impl {
   Linear linear;
   std::unique_ptr<Architecture> model;
   const ModelConfig& config;
+  std::string hash;  // of the model file, as profiles name it
   int context;
   PagePool pages;
+  std::atomic<bool> stop{false};
   Forward forward;
+  Replayer replayer;
   Compressor compressor;
   Scheduler scheduler;
-  std::atomic<bool> stop{false};
   std::vector<float> logits;
 
   Impl(const std::string& path, EngineOptions wanted)
@@ -71,13 +74,36 @@ struct Engine::Impl {
         linear(threads, options.precision),
         model(make_architecture(file, linear, threads)),
         config(model->config()),
+        hash(fmt::format("{:016x}", file.hash())),
         context(checked_context(config, options)),
         pages(make_f16_form(config.head_dim), pool_options(options)),
         forward(*model, threads, options.precision),
-        compressor(config, pages, threads),
+        replayer(forward, vocabulary, options.chunk, stop),
+        compressor(*model, pages, threads, replayer),
         scheduler(forward, compressor, pages, options.chunk, config.vocabulary) {}
 
-  void check_recipe(const Recipe& recipe) const {
+  Recipe bound(Recipe recipe) const {
+    if (!recipe.calibration_kinds().empty()) attach_shipped(recipe, hash);
+    return recipe;
+  }
+
+  void check_recipe(const Recipe& recipe, PrefillMode prefill) const {
+    for (const std::string& kind : recipe.calibration_kinds()) recipe.calibration(kind);
+    for (const CalibrationPtr& given : recipe.calibrations) {
+      if (given->model_hash == hash) continue;
+      throw UsageError(
+          fmt::format("[profile] expected one of the model {} (hash {}), got one of {} (hash {}); make one "
+                      "with kvcompress "
+                      "calibrate {}",
+                      file.path(), hash, given->model, given->model_hash, given->kind));
+    }
+    if (recipe.needs().replay_chunk > 0 && prefill == PrefillMode::bounded) {
+      throw UsageError(
+          fmt::format("[prefill] expected exact with the score {}, which replays the whole prompt, got "
+                      "bounded; leave out "
+                      "--prefill bounded or take another recipe",
+                      recipe.score_kind));
+    }
     if (recipe.budget.unit == BudgetSettings::Unit::tokens && recipe.budget.tokens > context) {
       throw UsageError(
           fmt::format("[budget] expected at most the context of {} tokens, got {}; give a smaller budget",
@@ -117,19 +143,17 @@ struct Engine::Impl {
     }
     check_tokens(request.prompt);
     check_tokens(request.question);
-    check_recipe(request.recipe);
+    check_recipe(request.recipe, request.prefill);
     check_room(request.recipe, request.prefill, length,
                std::min<int64_t>(request.max_tokens, context - length));
   }
 
   std::unique_ptr<Sequence> open(Recipe recipe, PrefillMode prefill) {
-    check_recipe(recipe);
+    check_recipe(recipe, prefill);
     auto sequence = std::make_unique<Sequence>(&pages, config.layers, config.kv_heads, config.sliding_window,
                                                std::move(recipe), prefill);
-    const int window = sequence->recipe.score ? sequence->recipe.score->needs().attention_window : 0;
-    if (sequence->recipe.compresses() && window > 0) {
-      sequence->window = QueryWindow(window, config.layers, config.kv_heads,
-                                     config.query_heads / config.kv_heads, config.head_dim);
+    if (sequence->recipe.compresses()) {
+      sequence->observed = Observations(sequence->recipe.needs(), window_capacity(sequence->recipe), config);
     }
     return sequence;
   }
@@ -149,7 +173,6 @@ struct Engine::Impl {
       }
     }
     compressor.after_chunk(sequence, last);
-    sequence.phase = last ? Phase::extend : Phase::middle_chunk;
   }
 };
 
@@ -166,12 +189,15 @@ ThreadPool& Engine::threads() { return impl_->threads; }
 PagePool& Engine::pool() { return impl_->pages; }
 std::atomic<bool>& Engine::stop_flag() { return impl_->stop; }
 
+Recipe Engine::bound(Recipe recipe) const { return impl_->bound(std::move(recipe)); }
+
 std::string Engine::describe() const {
   return fmt::format("{} threads, {}; {}", impl_->threads.size(), name(active_isa()),
                      impl_->linear.describe());
 }
 
 RequestId Engine::submit(Request request) {
+  request.recipe = bound(std::move(request.recipe));
   impl_->check(request);
   std::unique_ptr<Sequence> sequence = impl_->open(request.recipe, request.prefill);
   return impl_->scheduler.add(std::make_unique<ActiveRequest>(std::move(request), std::move(sequence),
@@ -221,7 +247,43 @@ void Engine::follow_up(RequestId previous, std::vector<int32_t> tokens, int max_
 }
 
 std::unique_ptr<Sequence> Engine::open(Recipe recipe, PrefillMode prefill) {
-  return impl_->open(std::move(recipe), prefill);
+  return impl_->open(bound(std::move(recipe)), prefill);
+}
+
+std::unique_ptr<Sequence> Engine::open_shared(std::span<const Recipe> recipes) {
+  ScoreNeeds needs;
+  int window = 0;
+  std::vector<CalibrationPtr> calibrations;
+  for (const Recipe& unbound : recipes) {
+    const Recipe recipe = bound(unbound);
+    impl_->check_recipe(recipe, PrefillMode::exact);
+    if (!needs.shares_reading(recipe.needs())) {
+      throw UsageError(fmt::format("[recipe {}] cannot share a reading with those before it", recipe.name));
+    }
+    needs = needs.united(recipe.needs());
+    window = std::max(window, window_capacity(recipe));
+    calibrations.insert(calibrations.end(), recipe.calibrations.begin(), recipe.calibrations.end());
+  }
+  auto sequence = impl_->open(Recipe(), PrefillMode::exact);
+  sequence->recipe.calibrations = calibrations;
+  sequence->observed = Observations(needs, window, impl_->config);
+  return sequence;
+}
+
+std::unique_ptr<Sequence> Engine::compressed(Sequence& read, const Recipe& recipe) {
+  if (recipe.compresses() && recipe.needs().replay_chunk > 0) impl_->replayer.run(read);
+  auto sequence = std::make_unique<Sequence>(read.fork());
+  sequence->recipe = bound(recipe);
+  sequence->observed.narrow(sequence->recipe.needs());
+  sequence->prompt_total = read.cache.next_position;
+  // What the replay took belongs to each recipe that asked for it.
+  sequence->compress_s = recipe.needs().replay_chunk > 0 ? read.observed.replay_s : 0;
+  impl_->compressor.after_chunk(*sequence, /*last=*/true);
+  return sequence;
+}
+
+std::unique_ptr<Sequence> Engine::fork(const Sequence& sequence) const {
+  return std::make_unique<Sequence>(sequence.fork());
 }
 
 void Engine::read(Sequence& sequence, std::span<const int32_t> tokens, bool last,
@@ -243,13 +305,14 @@ void Engine::decode(std::span<Sequence* const> sequences, std::span<const int32_
   std::vector<int> rows(sequences.size());
   std::iota(rows.begin(), rows.end(), 0);
   for (size_t i = 0; i < sequences.size(); ++i) {
-    sequences[i]->phase = Phase::decode;
     segments.push_back({sequences[i], tokens.subspan(i, 1)});
   }
   impl_->forward.run({}, segments, impl_->stop);
   impl_->forward.logits(rows, logits);
   for (Sequence* sequence : sequences) impl_->compressor.after_decode(*sequence);
 }
+
+void Engine::hold(Sequence& sequence) { impl_->compressor.after_decode(sequence); }
 
 CacheReceipt Engine::cache_receipt(const Sequence& sequence) const {
   CacheReceipt receipt;
@@ -268,8 +331,8 @@ CacheReceipt Engine::cache_receipt(const Sequence& sequence) const {
 
 size_t Engine::planned_bytes(const Recipe& recipe, PrefillMode prefill, int64_t prompt,
                              int64_t generated) const {
-  return kvcompress::planned_bytes(impl_->config, impl_->pages, recipe, prefill, impl_->options.chunk, prompt,
-                                   generated);
+  return kvcompress::planned_bytes(impl_->config, impl_->pages, bound(recipe), prefill, impl_->options.chunk,
+                                   prompt, generated);
 }
 
 size_t Engine::planned_bytes_full(int64_t tokens) const {
@@ -290,6 +353,12 @@ std::vector<std::vector<std::vector<int32_t>>> Engine::kept_positions(const Sequ
   return kept;
 }
 
-Profile Engine::take_profile() { return impl_->forward.take_profile(); }
+Rotation Engine::rotation(int layer) const { return impl_->model->rotation(layer); }
+
+Profile Engine::take_profile() {
+  Profile profile = impl_->forward.take_profile();
+  profile.compress_s = impl_->compressor.take_seconds();
+  return profile;
+}
 
 }  // namespace kvcompress

@@ -47,6 +47,9 @@ class Engine {
   int context() const;  // positions a sequence may have
   ThreadPool& threads();
   PagePool& pool();
+  // The recipe with the shipped profiles (policy/calibrations_shipped.h) of the kinds it needs and was not
+  // given; every member that takes a recipe does this.
+  Recipe bound(Recipe recipe) const;
   std::string describe() const;  // instruction set, dense paths, threads: one line for -v
 
   // --- requests ---
@@ -68,12 +71,21 @@ class Engine {
 
   // --- sequences ---
   std::unique_ptr<Sequence> open(Recipe recipe, PrefillMode prefill = PrefillMode::exact);
+  // One reading for many recipes: a sequence that keeps everything and observes what all of them need.
+  // Throws UsageError for recipes whose needs exclude each other (shares_reading()).
+  std::unique_ptr<Sequence> open_shared(std::span<const Recipe> recipes);
+  // A fork of such a sequence, whose prompt has been read, compressed as `recipe` does it at the prompt's end
+  // in exact prefill. The two share pages until either writes.
+  std::unique_ptr<Sequence> compressed(Sequence& read, const Recipe& recipe);
+  std::unique_ptr<Sequence> fork(const Sequence& sequence) const;
   // Reads tokens by chunks on the prefill path. on_logits is called for every token when given (else none).
   // `last`: these are the prompt's last tokens, so an `exact` recipe compresses after them.
   void read(Sequence& sequence, std::span<const int32_t> tokens, bool last,
             const LogitsCallback& on_logits = {});
   // One token for each of several sequences on the decode path; logits: [sequences][vocabulary].
   void decode(std::span<Sequence* const> sequences, std::span<const int32_t> tokens, float* logits);
+  // What decode() does after each token of a budget that is held, for callers that delayed it.
+  void hold(Sequence& sequence);
   CacheReceipt cache_receipt(const Sequence& sequence) const;
   // The most bytes a sequence will hold under a recipe: `prompt` tokens read, `generated` written
   // (engine/plan.h).
@@ -81,6 +93,7 @@ class Engine {
   size_t planned_bytes_full(int64_t tokens) const;  // f16, nothing evicted
   // Original positions of the slots kept: [layer][kv head][...].
   std::vector<std::vector<std::vector<int32_t>>> kept_positions(const Sequence& sequence) const;
+  Rotation rotation(int layer) const;  // of the model's keys and queries
   // Time and work since the last call, by part, for benchmarks.
   Profile take_profile();
 

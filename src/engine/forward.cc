@@ -39,25 +39,26 @@ Forward::Forward(Architecture& model, ThreadPool& pool, Precision precision)
       pool_(pool),
       precision_(precision),
       config_(model.config()),
-      group_(config_.query_heads / config_.kv_heads) {}
+      group_(config_.query_heads / config_.kv_heads),
+      observer_(model, pool) {}
 
 void Forward::lay_out(std::span<const Segment> prefill, std::span<const Segment> decode) {
   placed_.clear();
   tokens_.clear();
   positions_.clear();
-  const auto place = [this](const Segment& segment) {
-    placed_.push_back(
-        {segment.sequence, static_cast<int>(tokens_.size()), static_cast<int>(segment.tokens.size())});
+  const auto place = [this](const Segment& segment, bool is_prefill) {
+    placed_.push_back({segment.sequence, static_cast<int>(tokens_.size()),
+                       static_cast<int>(segment.tokens.size()), is_prefill});
     int32_t position = segment.sequence->cache.next_position;
     for (const int32_t token : segment.tokens) {
       tokens_.push_back(token);
       positions_.push_back(position++);
     }
   };
-  for (const Segment& segment : prefill) place(segment);
+  for (const Segment& segment : prefill) place(segment, true);
   prefill_segments_ = placed_.size();
   rows_.prefill = static_cast<int>(tokens_.size());
-  for (const Segment& segment : decode) place(segment);
+  for (const Segment& segment : decode) place(segment, false);
   rows_.decode = static_cast<int>(tokens_.size()) - rows_.prefill;
   rows_.tokens = tokens_;
   rows_.positions = positions_;
@@ -82,11 +83,13 @@ void Forward::run(std::span<const Segment> prefill, std::span<const Segment> dec
   for (int layer = 0; layer < config_.layers; ++layer) {
     if (stop.load(std::memory_order_relaxed))
       throw Cancelled("[engine] stopped by the caller; the work is incomplete");
+    observer_.before_layer(layer, placed_, residual_.data());
     model_.pre(layer, rows_, residual_.data(), {queries_.data(), keys_.data(), values_.data()});
     profile_.dense_s += watch.lap();
     append(layer);
     attend(layer);
-    remember_queries(layer);
+    observer_.after_attention(layer, placed_,
+                              {queries_.data(), keys_.data(), log_sum_exp_.data(), positions_.data()});
     drop_windowed(layer);
     profile_.attention_s += watch.lap();
     model_.post(layer, rows_, attended_.data(), residual_.data());
@@ -103,7 +106,7 @@ void Forward::append(int layer) {
   std::mutex mutex;
   std::exception_ptr failure;
   const auto append_one = [&](int64_t item, int) {
-    const Placed& segment = placed_[static_cast<size_t>(item / heads)];
+    const ObservedRows& segment = placed_[static_cast<size_t>(item / heads)];
     const auto head = static_cast<int>(item % heads);
     const int64_t offset = segment.row * stride + static_cast<int64_t>(head) * config_.head_dim;
     const std::span<const int32_t> positions(positions_.data() + segment.row,
@@ -136,14 +139,16 @@ void Forward::attend_prefill_rows(int layer, const AttentionShape& shape) {
   const int64_t stride = static_cast<int64_t>(config_.query_heads) * config_.head_dim;
   std::vector<PrefillTask> tasks;
   for (size_t s = 0; s < prefill_segments_; ++s) {
-    const Placed& segment = placed_[s];
+    const ObservedRows& segment = placed_[s];
+    float* sums = observer_.column_sums(layer, segment);
     for (int head = 0; head < config_.kv_heads; ++head) {
       const HeadSlots& slots = segment.sequence->cache.head(layer, head);
       const int64_t offset = segment.row * stride + static_cast<int64_t>(head) * group_ * config_.head_dim;
       tasks.push_back({slots.pages(), queries_.data() + offset, stride, attended_.data() + offset, stride,
                        log_sum_exp_.data() + static_cast<int64_t>(segment.row) * config_.query_heads +
                            static_cast<int64_t>(head) * segment.count * group_,
-                       positions_.data() + segment.row, segment.count});
+                       positions_.data() + segment.row, segment.count, sums});
+      if (sums != nullptr) sums += slots.pages().size() * kPageSlots * group_;
       profile_.attention_flop +=
           4.0 * config_.head_dim * group_ * visible_pairs(slots.length() - segment.count, segment.count);
     }
@@ -156,7 +161,7 @@ void Forward::attend_decode_rows(int layer, const AttentionShape& shape) {
   std::vector<DecodeTask> tasks;
   tasks.reserve((placed_.size() - prefill_segments_) * static_cast<size_t>(config_.kv_heads));
   for (size_t s = prefill_segments_; s < placed_.size(); ++s) {
-    const Placed& segment = placed_[s];
+    const ObservedRows& segment = placed_[s];
     for (int head = 0; head < config_.kv_heads; ++head) {
       const HeadSlots& slots = segment.sequence->cache.head(layer, head);
       const int64_t offset = segment.row * stride + static_cast<int64_t>(head) * group_ * config_.head_dim;
@@ -171,20 +176,10 @@ void Forward::attend_decode_rows(int layer, const AttentionShape& shape) {
   attend_decode(tasks, shape, precision_, pool_);
 }
 
-void Forward::remember_queries(int layer) {
-  const int64_t stride = static_cast<int64_t>(config_.query_heads) * config_.head_dim;
-  for (const Placed& segment : placed_) {
-    if (segment.sequence->window.capacity() == 0) continue;
-    segment.sequence->window.push(
-        layer, segment.count, queries_.data() + segment.row * stride, stride,
-        log_sum_exp_.data() + static_cast<int64_t>(segment.row) * config_.query_heads);
-  }
-}
-
 void Forward::drop_windowed(int layer) {
   const int32_t window = config_.sliding_window[static_cast<size_t>(layer)];
   if (window == 0) return;
-  for (const Placed& segment : placed_) {
+  for (const ObservedRows& segment : placed_) {
     const int32_t next = segment.sequence->cache.next_position + segment.count;
     for (int head = 0; head < config_.kv_heads; ++head) {
       segment.sequence->cache.head(layer, head).drop_before(next - window + 1);
@@ -193,12 +188,8 @@ void Forward::drop_windowed(int layer) {
 }
 
 void Forward::finish() {
-  for (const Placed& segment : placed_) {
-    if (segment.sequence->window.capacity() > 0) {
-      segment.sequence->window.advance({positions_.data() + segment.row, static_cast<size_t>(segment.count)});
-    }
-    segment.sequence->cache.next_position += segment.count;
-  }
+  observer_.after_step(placed_, tokens_, positions_);
+  for (const ObservedRows& segment : placed_) segment.sequence->cache.next_position += segment.count;
 }
 
 void Forward::logits(std::span<const int> rows, float* out) {

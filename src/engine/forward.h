@@ -8,6 +8,7 @@
 
 #include "attention/attention.h"  // AttentionShape
 #include "compute/precision.h"    // Precision
+#include "engine/observer.h"      // Observer
 #include "engine/profile.h"       // Profile
 #include "engine/sequence.h"      // Sequence
 #include "model/architecture.h"   // Architecture
@@ -41,15 +42,8 @@ class Forward {
   void attend(int layer);
   void attend_prefill_rows(int layer, const AttentionShape& shape);
   void attend_decode_rows(int layer, const AttentionShape& shape);
-  void remember_queries(int layer);
   void drop_windowed(int layer);
   void finish();
-
-  // A segment with its place in the step's rows.
-  struct Placed {
-    Sequence* sequence;
-    int row, count;
-  };
 
   Architecture& model_;
   ThreadPool& pool_;
@@ -57,7 +51,8 @@ class Forward {
   const ModelConfig& config_;
   int group_;
 
-  std::vector<Placed> placed_;  // prefill segments first
+  Observer observer_;
+  std::vector<ObservedRows> placed_;  // segments with their rows of the step, prefill first
   size_t prefill_segments_ = 0;
   Rows rows_;
   std::vector<int32_t> tokens_, positions_;

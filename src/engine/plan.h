@@ -15,6 +15,10 @@ namespace kvcompress {
 size_t planned_bytes(const ModelConfig& config, const PagePool& pages, const Recipe& recipe,
                      PrefillMode prefill, int chunk, int64_t prompt, int64_t generated);
 
+// What plan_budget() needs to know of the model and the moment. `recipe` must outlive it.
+BudgetInput budget_input(const ModelConfig& config, const PagePool& pages, const Recipe& recipe,
+                         int64_t tokens_seen);
+
 // Bytes of the pages that hold `slots` slots in each head.
 size_t bytes_of_slots(const ModelConfig& config, const PagePool& pages, int64_t slots);
 

@@ -50,12 +50,14 @@ void QueryWindow::advance(std::span<const int32_t> positions) {
   filled_ = static_cast<int>(positions_.size());
 }
 
-const float* QueryWindow::queries(int layer, int kv_head) const {
-  return queries_.data() + (static_cast<int64_t>(layer) * kv_heads_ + kv_head) * capacity_ * query_stride();
+const float* QueryWindow::queries(int layer, int kv_head, int count) const {
+  const int64_t head = static_cast<int64_t>(layer) * kv_heads_ + kv_head;
+  return queries_.data() + (head * capacity_ + filled_ - count) * query_stride();
 }
 
-const float* QueryWindow::log_sum_exp(int layer, int kv_head) const {
-  return log_sum_exp_.data() + (static_cast<int64_t>(layer) * kv_heads_ + kv_head) * capacity_ * group_;
+const float* QueryWindow::log_sum_exp(int layer, int kv_head, int count) const {
+  const int64_t head = static_cast<int64_t>(layer) * kv_heads_ + kv_head;
+  return log_sum_exp_.data() + (head * capacity_ + filled_ - count) * group_;
 }
 
 }  // namespace kvcompress

@@ -23,10 +23,11 @@ class QueryWindow {
   // Once every layer of a step has pushed: the positions of the rows pushed.
   void advance(std::span<const int32_t> positions);
 
-  // Oldest first, contiguous. queries: [filled][group][head_dim]; log_sum_exp: [filled][group].
-  const float* queries(int layer, int kv_head) const;
-  const float* log_sum_exp(int layer, int kv_head) const;
-  const int32_t* positions() const { return positions_.data(); }
+  // The newest `count` of the queries held, oldest first, contiguous. queries: [count][group][head_dim];
+  // log_sum_exp: [count][group].
+  const float* queries(int layer, int kv_head, int count) const;
+  const float* log_sum_exp(int layer, int kv_head, int count) const;
+  std::span<const int32_t> positions(int count) const { return std::span(positions_).last(count); }
   int64_t query_stride() const { return static_cast<int64_t>(group_) * head_dim_; }
 
  private:

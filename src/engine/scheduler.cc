@@ -74,9 +74,7 @@ void Scheduler::after_forward(ActiveRequest& request) {
   if (request.state() == ActiveRequest::State::generating) {
     compressor_.after_decode(sequence);
   } else {
-    const bool last = request.ends_reading(chunk_);
-    compressor_.after_chunk(sequence, last);
-    sequence.phase = last ? Phase::extend : Phase::middle_chunk;
+    compressor_.after_chunk(sequence, request.ends_reading(chunk_));
   }
   request.receipt().cache.bytes = sequence.cache.bytes();
   if (request.state() == ActiveRequest::State::reading_prompt && request.ends_reading(chunk_)) {

@@ -5,18 +5,10 @@
 #include <vector>   // std::vector
 
 #include "cache/sequence_cache.h"  // SequenceCache
-#include "engine/query_window.h"   // QueryWindow
+#include "engine/observations.h"   // Observations
 #include "policy/recipe.h"         // Recipe
 
 namespace kvcompress {
-
-// Where a sequence is in its life; hooks are told, never guess from the number of queries.
-enum class Phase {
-  first_chunk,   // the first chunk of the prompt (also the last when there is only one: see Chunk::last)
-  middle_chunk,  // a later chunk of the prompt
-  extend,        // more prompt after the prompt was compressed (a question, a chat turn)
-  decode,        // one token at a time
-};
 
 // exact: scored and evicted after the last chunk. bounded: after every chunk, so that the cache never holds
 // more than the budget plus one chunk; chunk j attends to the compressed past.
@@ -30,15 +22,16 @@ struct Sequence {
   Recipe recipe;
   PrefillMode prefill;
   SequenceCache cache;
-  QueryWindow window;
-  Phase phase = Phase::first_chunk;
+  Observations observed;
   bool compressed = false;       // the prompt's end has been compressed
   int64_t prompt_total = 0;      // tokens of the prompt being read, for budgets given as a share
   std::vector<int32_t> budgets;  // [layers][kv_heads] as last planned; empty before
-  // [layers][kv_heads][live slots]: scores of policies whose score of a slot never changes, kept while a
-  // budget is held during decode; empty otherwise.
-  std::vector<std::vector<float>> slot_scores;
-  double compress_s = 0;  // spent in scoring, selecting and evicting so far
+  // [layers][kv_heads]: with rolling positions, the sinks' keys as they were read, [sinks][head_dim]; empty
+  // until the first eviction.
+  std::vector<std::vector<float>> sink_keys;
+  std::vector<double> key_ranks;      // [layers] when the budget's layers follow them
+  std::vector<double> layer_weights;  // [layers] when the layers compete by score
+  double compress_s = 0;              // spent in scoring, selecting and evicting so far
 
  private:
   Sequence(const Sequence& other, SequenceCache forked);

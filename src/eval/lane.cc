@@ -1,6 +1,7 @@
 #include "eval/lane.h"
 
 #include <algorithm>  // std::clamp
+#include <numeric>    // std::accumulate
 
 #include "base/timer.h"  // Timer
 
@@ -18,6 +19,7 @@ void accumulate(CacheReceipt& sum, const CacheReceipt& cache, size_t bytes_promp
   sum.bytes_full += cache.bytes_full;
   sum.bytes_peak += bytes_peak;
   sum.tokens_seen += cache.tokens_seen;
+  sum.kept = cache.kept;  // of the last window
 }
 
 CacheReceipt mean(CacheReceipt sum, int64_t samples) {
@@ -75,21 +77,57 @@ void Lane::metered(Follower& follower, Work&& work) {
 }
 
 void Lane::window(std::span<const int32_t> tokens, const OnFed& on_fed) {
+  const ScoreSums full_before = full_.sums;
   for_each_follower([&](Follower& follower) { open(follower); });
   const auto context = static_cast<size_t>(settings_.plan.context);
   if (settings_.mode == PerplexitySettings::Mode::stream) {
+    open_probes();
     feed_by_steps(tokens, context, on_fed);
   } else {
     if (context > 0) read_context(tokens.first(context), on_fed);
+    open_probes();
     by_steps_ ? feed_by_steps(tokens.subspan(context), 0, on_fed)
               : feed_in_chunks(tokens.subspan(context), on_fed);
   }
   for_each_follower([&](Follower& follower) {
     accumulate(follower.cache, engine_.cache_receipt(*follower.sequence), follower.bytes_prompt,
                follower.bytes_peak);
+    note_window(follower, full_before);
     follower.sequence.reset();
   });
   samples_++;
+}
+
+void Lane::open_probes() {
+  if (!settings_.attention) return;
+  for (Follower& follower : followers_) {
+    follower.probe = std::make_unique<AttentionProbe>(engine_, *full_.sequence);
+  }
+}
+
+void Lane::note_window(Follower& follower, const ScoreSums& full_before) {
+  WindowSums window;
+  for (const WindowSums& earlier : follower.windows) {
+    window.tokens -= earlier.tokens;
+    window.correct -= earlier.correct;
+    window.agreed -= earlier.agreed;
+    window.negative_log_likelihood -= earlier.negative_log_likelihood;
+  }
+  window.tokens += follower.sums.tokens;
+  window.correct += follower.sums.correct;
+  window.agreed += follower.sums.agreed;
+  window.negative_log_likelihood += follower.sums.negative_log_likelihood;
+  window.correct_full = full_.sums.correct - full_before.correct;
+  window.negative_log_likelihood_full =
+      full_.sums.negative_log_likelihood - full_before.negative_log_likelihood;
+  const auto& divergences = follower.sums.divergences;
+  if (!divergences.empty()) {
+    window.divergence = std::accumulate(divergences.end() - window.tokens, divergences.end(), 0.0);
+  }
+  follower.windows.push_back(window);
+  if (!follower.probe) return;
+  follower.attention.add(follower.probe->sums());
+  follower.probe.reset();
 }
 
 void Lane::read_context(std::span<const int32_t> context, const OnFed& on_fed) {
@@ -104,7 +142,8 @@ void Lane::read_context(std::span<const int32_t> context, const OnFed& on_fed) {
 
 void Lane::feed_in_chunks(std::span<const int32_t> target, const OnFed& on_fed) {
   const auto vocabulary = static_cast<size_t>(engine_.config().vocabulary);
-  const size_t rows = std::min(chunk_rows(engine_.config().vocabulary), target.size() - 1);
+  size_t rows = std::min(chunk_rows(engine_.config().vocabulary), target.size() - 1);
+  if (settings_.attention) rows = std::min<size_t>(rows, AttentionProbe::kRows);
   full_logits_.resize(rows * vocabulary);
   logits_.resize(followers_.empty() ? 0 : rows * vocabulary);
   for (size_t start = 0; start + 1 < target.size(); start += rows) {
@@ -121,6 +160,7 @@ void Lane::feed_in_chunks(std::span<const int32_t> target, const OnFed& on_fed) 
 }
 
 void Lane::read_chunk(Follower& follower, std::span<const int32_t> tokens, float* logits) {
+  if (follower.probe) follower.probe->begin(*follower.sequence);
   const Timer timer;
   metered(follower, [&] {
     engine_.read(*follower.sequence, tokens, /*last=*/false, [&](int index, std::span<const float> row) {
@@ -128,6 +168,7 @@ void Lane::read_chunk(Follower& follower, std::span<const int32_t> tokens, float
     });
   });
   follower.target_s += timer.seconds();
+  if (follower.probe) follower.probe->end(*follower.sequence);
 }
 
 void Lane::feed_by_steps(std::span<const int32_t> target, size_t unscored, const OnFed& on_fed) {
@@ -137,7 +178,15 @@ void Lane::feed_by_steps(std::span<const int32_t> target, size_t unscored, const
   logits_.resize(sequences.size() * vocabulary);
   for (size_t i = 0; i + 1 < target.size(); i++) {
     const std::vector<int32_t> tokens(sequences.size(), target[i]);
+    for (Follower& follower : followers_) {
+      if (follower.probe) follower.probe->begin(*follower.sequence);
+    }
     engine_.decode(sequences, tokens, logits_.data());
+    for (Follower& follower : followers_) {
+      if (!follower.probe) continue;
+      follower.probe->end(*follower.sequence);
+      engine_.hold(*follower.sequence);
+    }
     for_each_follower([](Follower& follower) {
       follower.bytes_peak = std::max(follower.bytes_peak, follower.sequence->cache.bytes());
     });
@@ -157,6 +206,8 @@ PerplexityResult Lane::result(const Follower& follower) const {
   result.samples = samples_;
   result.sums = follower.sums;
   result.full = full_.sums;
+  result.windows = follower.windows;
+  result.attention = follower.attention;
   result.cache = mean(follower.cache, samples_);
   result.read_ms = 1e3 * follower.read_s / static_cast<double>(samples_);
   if (follower.target_s > 0) {

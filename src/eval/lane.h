@@ -6,8 +6,9 @@
 #include <span>        // std::span
 #include <vector>      // std::vector
 
-#include "eval/perplexity.h"  // PerplexityResult
-#include "eval/row_scorer.h"  // RowScorer
+#include "eval/attention_probe.h"  // AttentionProbe
+#include "eval/perplexity.h"       // PerplexityResult
+#include "eval/row_scorer.h"       // RowScorer
 
 namespace kvcompress {
 
@@ -37,11 +38,16 @@ class Lane {
     size_t bytes_prompt = 0, bytes_peak = 0;  // of this window
     double read_s = 0, target_s = 0;
     std::unique_ptr<Sequence> sequence;
+    std::unique_ptr<AttentionProbe> probe;  // of this window, when attention is measured
+    AttentionSums attention;
+    std::vector<WindowSums> windows;
   };
 
   template <typename Use>
   void for_each_follower(Use&& use);
   void open(Follower& follower) const;
+  void open_probes();
+  void note_window(Follower& follower, const ScoreSums& full_before);
   void read_context(std::span<const int32_t> context, const OnFed& on_fed);
   // target: the tokens fed and one more, the successor of the last.
   void feed_in_chunks(std::span<const int32_t> target, const OnFed& on_fed);

@@ -23,12 +23,19 @@ void check(Engine& engine, const std::vector<EvaluatedRecipe>& recipes, const Pe
                     "give a larger -c",
                     engine.context(), settings.plan.context, settings.plan.target));
   }
+  if (settings.attention && settings.prefill == PrefillMode::bounded) {
+    throw UsageError(
+        "[--attention] expected --prefill exact, got bounded, whose tokens differ from the full cache's; "
+        "leave "
+        "out one of them");
+  }
   // All caches of a window live side by side, the full one among them.
   size_t planned = engine.planned_bytes(Recipe{}, settings.prefill, tokens, 0);
   for (const EvaluatedRecipe& evaluated : recipes) {
     if (!evaluated.recipe.compresses()) continue;
     planned += engine.planned_bytes(evaluated.recipe, settings.prefill,
                                     std::max<int64_t>(settings.plan.context, 1), settings.plan.target);
+    if (settings.attention) planned += engine.planned_bytes(Recipe{}, settings.prefill, tokens, 0);
   }
   require_room(engine, planned);
 }

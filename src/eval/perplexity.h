@@ -6,10 +6,12 @@
 #include <string>      // std::string
 #include <vector>      // std::vector
 
-#include "engine/engine.h"      // Engine
-#include "eval/receipt_json.h"  // Json
-#include "eval/text_windows.h"  // WindowPlan
-#include "eval/token_score.h"   // ScoreSums
+#include "engine/engine.h"          // Engine
+#include "eval/attention_probe.h"   // AttentionSums
+#include "eval/evaluated_recipe.h"  // EvaluatedRecipe
+#include "eval/receipt_json.h"      // Json
+#include "eval/text_windows.h"      // WindowPlan
+#include "eval/token_score.h"       // ScoreSums
 
 namespace kvcompress {
 
@@ -19,24 +21,29 @@ struct PerplexitySettings {
   enum class Mode { two_phase, stream };
   Mode mode = Mode::two_phase;
   PrefillMode prefill = PrefillMode::exact;
+  bool attention = false;  // measure KV hit and output error (eval/attention_probe.h); exact prefill only
   WindowPlan plan;
 };
 
-// A recipe with its budget as the user wrote it (empty: the recipe's own).
-struct EvaluatedRecipe {
-  Recipe recipe;
-  std::string budget;
+// Of one window: this cache, and the full one on the same tokens.
+struct WindowSums {
+  int64_t tokens = 0, correct = 0, correct_full = 0;
+  double negative_log_likelihood = 0, negative_log_likelihood_full = 0;
+  double divergence = 0;  // summed over the tokens; 0 for the full cache itself
+  int64_t agreed = 0;     // tokens with the full cache's best
 };
 
 struct PerplexityResult {
   EvaluatedRecipe evaluated;
   int64_t samples = 0;  // windows
   ScoreSums sums;
-  ScoreSums full;                // the full cache on the same tokens by the same path
-  CacheReceipt cache;            // mean over the windows, at their ends
-  double read_ms = 0;            // mean time to read and compress a context; 0 when there is none
-  double tokens_per_second = 0;  // of the target, scoring left out
-  bool by_steps = false;         // the target went through decode, one token at a time
+  ScoreSums full;                   // the full cache on the same tokens by the same path
+  std::vector<WindowSums> windows;  // [samples] in their order
+  AttentionSums attention;          // of all windows; nothing unless asked for
+  CacheReceipt cache;               // mean over the windows, at their ends
+  double read_ms = 0;               // mean time to read and compress a context; 0 when there is none
+  double tokens_per_second = 0;     // of the target, scoring left out
+  bool by_steps = false;            // the target went through decode, one token at a time
 };
 
 // How a recipe's target is fed depends on the recipe alone, so a figure never depends on what else is in the
@@ -47,7 +54,8 @@ std::vector<PerplexityResult> evaluate_perplexity(
     const std::vector<EvaluatedRecipe>& recipes, const PerplexitySettings& settings,
     const std::function<void(int64_t done, int64_t total)>& on_progress);
 
-// The `eval` object of interface and its table for people.
+// One row of `results` of the `eval` object of interface, that object, and its table for people.
+Json perplexity_row(const PerplexityResult& result);
 Json perplexity_json(const Engine& engine, const std::string& data, const PerplexitySettings& settings,
                      const std::vector<PerplexityResult>& results);
 std::string perplexity_table(const std::vector<PerplexityResult>& results);

@@ -6,9 +6,7 @@
 #include "eval/table.h"  // Table
 
 namespace kvcompress {
-namespace {
-
-Json result_json(const PerplexityResult& result) {
+Json perplexity_row(const PerplexityResult& result) {
   const bool compared = !result.sums.divergences.empty();
   Json json;
   json["recipe"] = result.evaluated.recipe.name;
@@ -24,6 +22,10 @@ Json result_json(const PerplexityResult& result) {
     json["perplexity_full"] = result.full.perplexity();
     json["accuracy_full"] = result.full.accuracy();
   }
+  if (result.attention.heads > 0) {
+    json["hit"] = result.attention.mean_hit();
+    json["output_error"] = result.attention.mean_error();
+  }
   json["fed"] = result.by_steps ? "one token at a time" : "in chunks";
   json["cache"] = to_json(result.cache, /*with_kept=*/false);
   Json time = Json::object();
@@ -32,6 +34,8 @@ Json result_json(const PerplexityResult& result) {
   json["time"] = time;
   return json;
 }
+
+namespace {
 
 Json protocol_json(const Engine& engine, const PerplexitySettings& settings) {
   const bool stream = settings.mode == PerplexitySettings::Mode::stream;
@@ -58,13 +62,13 @@ Json perplexity_json(const Engine& engine, const std::string& data, const Perple
   json["data"] = data;
   json["protocol"] = protocol_json(engine, settings);
   json["results"] = Json::array();
-  for (const PerplexityResult& result : results) json["results"].push_back(result_json(result));
+  for (const PerplexityResult& result : results) json["results"].push_back(perplexity_row(result));
   return json;
 }
 
 std::string perplexity_table(const std::vector<PerplexityResult>& results) {
   Table table({"recipe", "budget", "windows", "tokens", "perplexity", "full cache", "accuracy", "KL mean",
-               "KL p99", "top-1 as full", "cache smaller"});
+               "KL p99", "top-1 as full", "KV hit", "output error", "cache smaller"});
   for (const PerplexityResult& result : results) {
     const ScoreSums& sums = result.sums;
     std::vector<std::string> row = {result.evaluated.recipe.name, result.evaluated.budget,
@@ -79,6 +83,9 @@ std::string perplexity_table(const std::vector<PerplexityResult>& results) {
            fmt::format("{:.4f}", sums.kl_mean()), fmt::format("{:.3f}", sums.kl_quantile(0.99)),
            fmt::format("{:.2f} %", 100 * sums.top1_agreement())});
     }
+    const bool attention = result.attention.heads > 0;
+    row.push_back(attention ? fmt::format("{:.2f} %", 100 * result.attention.mean_hit()) : "");
+    row.push_back(attention ? fmt::format("{:.4f}", result.attention.mean_error()) : "");
     row.push_back(result.cache.bytes > 0 ? fmt::format("{:.2f}x", result.cache.ratio()) : "");
     table.add_row(row);
   }

@@ -10,6 +10,7 @@
 
 #include "dense/linear.h"      // Linear
 #include "model/model_file.h"  // ModelFile
+#include "policy/rotation.h"   // Rotation
 
 namespace kvcompress {
 
@@ -52,6 +53,11 @@ class Architecture {
   virtual void post(int layer, const Rows& rows, const float* attended, float* x) = 0;
   // logits: [rows][vocabulary] for the given rows of the residual stream.
   virtual void head(const Rows& rows, const float* x, float* logits) = 0;
+
+  // What policies need of a layer beside its cache: how its queries and keys are rotated, and the matrix that
+  // attention's output goes through, [hidden][query_heads * head_dim].
+  virtual Rotation rotation(int layer) const = 0;
+  virtual const Weight& attention_output(int layer) const = 0;
 };
 
 // Builds the architecture that `file` names (general.architecture). Throws InputError for one that is not

@@ -26,6 +26,9 @@ struct GatedFeedForward {
 struct PreparedRope {
   explicit PreparedRope(const RopeSettings& settings) : table(settings) {}
   const RopeTable& at(std::span<const int32_t> wanted);
+  Rotation rotation(RopePairing pairing) const {
+    return {table.frequencies(), pairing == RopePairing::halves};
+  }
 
   RopeTable table;
   std::vector<int32_t> positions;
@@ -89,13 +92,14 @@ class Transformer : public Architecture {
 };
 
 // A Model, and the check that it took all that the file has. epsilon_key: ARCHITECTURE.attention.KEY, its
-// norms' epsilon.
-template <typename Model>
+// norms' epsilon. more: what the Model's constructor takes beyond that.
+template <typename Model, typename... More>
 std::unique_ptr<Architecture> make_transformer(const ModelFile& file, const Hyperparameters& shape,
-                                               const char* epsilon_key, Linear& linear, ThreadPool& pool) {
+                                               const char* epsilon_key, Linear& linear, ThreadPool& pool,
+                                               const More&... more) {
   Tensors tensors(file);
   const float epsilon = read_epsilon(file, shape.config.architecture, epsilon_key);
-  auto model = std::make_unique<Model>(tensors, shape, epsilon, linear, pool);
+  auto model = std::make_unique<Model>(tensors, shape, epsilon, linear, pool, more...);
   tensors.require_all_taken(shape.config.architecture);
   return model;
 }

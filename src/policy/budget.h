@@ -7,14 +7,15 @@
 #include <string>   // std::string
 #include <vector>   // std::vector
 
-#include "policy/budget/shares.h"  // LayerShares, HeadShares
+#include "policy/budget/shares.h"  // LayerShares, HeadShares, HeadLimit
 #include "policy/parameters.h"     // ParameterVisitor
 
 namespace kvcompress {
 
 struct BudgetSettings {
-  // How the amount is given; exactly one is in force. none: nothing is ever evicted.
-  enum class Unit { none, tokens, share, bytes };
+  // How the amount is given; exactly one is in force. none: nothing is ever evicted; rule: by the answers to
+  // layers or heads, which have limits of their own.
+  enum class Unit { none, tokens, share, bytes, rule };
   Unit unit = Unit::none;
   int64_t tokens = 0;       // per layer and KV head on average, sinks, window and recent tokens included
   double share = 0;         // (0, 1] of the tokens seen, or of the slots held (`of`)
@@ -25,6 +26,12 @@ struct BudgetSettings {
   int64_t recent = 0;             // the newest slots, always kept
   bool hold = true;     // decode: hold keeps the budget for life; grow compresses once and then appends
   int64_t trigger = 0;  // act only when a head holds more slots than this (0: than its budget)
+  // While a held budget decodes: evict this many slots at once, so that scoring is paid once for as many
+  // tokens; never more are held than the budget. 0: by the recipe (held_step()).
+  int64_t step = 0;
+  // The sinks' keys turn along, as if they stood right before the oldest other token (positions inside the
+  // cache, as StreamingLLM numbers them); else every key stays at the position it was read at.
+  bool rolling = false;
   std::vector<int64_t> skip_layers;  // never compressed
   std::string layers = "uniform";
   std::string heads = "equal";
@@ -42,6 +49,12 @@ struct BudgetInput {
   size_t page_bytes = 0;  // of the exact pool
   int page_slots = 0;
   std::span<const int32_t> sliding_window;  // [layers] 0: the whole past
+  int group = 1;                            // query heads of a KV head
+  std::span<const double> key_ranks;        // [layers] when the layers answer needs them
+  // [layers] in place of the layers answer's weights: how many of the best slots of all heads each layer has.
+  std::span<const double> layer_weights;
+  const Calibration* layer_calibration = nullptr;
+  const Calibration* head_calibration = nullptr;
 };
 
 // Slots each head may keep, [layers][kv_heads]; a layer that is skipped or windowed gets tokens_seen (no
@@ -53,11 +66,20 @@ struct BudgetInput {
 // Throws UsageError when the amount cannot hold sinks + recent, or a byte budget cannot hold one page a head.
 std::vector<int32_t> plan_budget(const BudgetSettings& settings, const BudgetInput& input);
 
-// How many of `held` slots a head keeps now: all of them when the layer is not limited, the trigger is not
-// reached or the budget is not exceeded. `budget` is the head's number of plan_budget. Cheap: made for every
-// decoded token.
-int64_t slots_to_keep(const BudgetSettings& settings, int layer, int32_t sliding_window, int64_t budget,
-                      int64_t held);
+// What a head that holds `held` slots keeps now: all of them when the layer is not limited, the trigger is
+// not reached or the budget is not exceeded. `budget` is the head's number of plan_budget. Cheap: made for
+// every decoded token.
+HeadLimit limit_now(const BudgetSettings& settings, int layer, int layers, int32_t sliding_window,
+                    int64_t budget, int64_t held);
+
+// Slots of each head of a layer whose heads compete by score: the layer's sum is that of `budgets`
+// (plan_budget's of its heads). unit_slots: 1, or the slots of a page when bytes are whole pages.
+std::vector<int64_t> share_by_score(const BudgetSettings& settings, std::span<const HeadSelection> heads,
+                                    std::span<const int32_t> budgets, int unit_slots);
+
+// How many of the best `total` slots of all heads each layer has, [layers]; heads: [layers][kv_heads], a
+// layer that is not limited has none.
+std::vector<double> layer_weights_by_score(std::span<const std::vector<HeadSelection>> layers, int64_t total);
 
 struct SelectionInput {
   std::span<const float> scores;    // [slots], higher = keep; NaN is an error

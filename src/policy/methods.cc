@@ -21,7 +21,7 @@ Json typed_value(const ParameterRow& row) {
   if (row.type == "real") return parse_real(row.value).value_or(0);
   if (row.type == "share") return parse_share(row.value).value_or(0);
   if (row.type == "boolean") return row.value == "true";
-  if (row.type == "integers") return Json::parse(row.value);
+  if (row.type == "integers" || row.type == "reals") return Json::parse(row.value);
   return row.value;
 }
 

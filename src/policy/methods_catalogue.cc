@@ -24,6 +24,17 @@ CatalogueStage budget_stage() {
         "", budget_rows(BudgetSettings{})}}};
 }
 
+std::vector<ParameterRow> score_rows(const Recipe& recipe) {
+  std::vector<ParameterRow> rows;
+  if (recipe.score) rows = parameter_rows(*recipe.score);
+  const auto add = [&rows](Stage stage, const char* name, const std::string& kind, const char* help) {
+    rows.push_back({name, "answer", kind, joined(registry().names(stage)), help});
+  };
+  if (recipe.weight) add(Stage::weight, "weight", recipe.weight_kind, "how values change the scores");
+  if (recipe.select) add(Stage::select, "select", recipe.select_kind, "which tokens are kept together");
+  return rows;
+}
+
 std::vector<CatalogueAnswer> answers_of(Stage stage) {
   std::vector<CatalogueAnswer> answers;
   for (const std::string& name : registry().names(stage)) {
@@ -46,10 +57,8 @@ Catalogue make_catalogue() {
 }
 
 std::vector<std::pair<std::string, RecipeChoice>> recipe_choices(const Recipe& recipe) {
-  RecipeChoice score{recipe.score_kind, {}};
-  if (recipe.score) score.parameters = parameter_rows(*recipe.score);
   return {{"propagate", {recipe.propagate, {}}},
-          {"score", score},
+          {"score", {recipe.score_kind, score_rows(recipe)}},
           {"budget", {recipe.compresses() ? "" : "none", budget_rows(recipe.budget)}},
           {"store", {recipe.store, {}}},
           {"schedule", {recipe.schedule, {}}},

@@ -22,6 +22,24 @@ const std::string& plain(const Setting& setting, const std::string& expected) {
   return setting.items.front();
 }
 
+// Every item of a list, read and checked; the message names the item that is wrong.
+template <typename T, typename Read>
+std::vector<T> list_of(const Setting& setting, Read&& read, T minimum, T maximum, const std::string& expected,
+                       const std::string& advice) {
+  std::vector<T> values;
+  for (const std::string& item : setting.items) {
+    const std::optional<T> parsed = read(item);
+    if (!parsed || *parsed < minimum || *parsed > maximum) {
+      Setting wrong = setting;
+      wrong.list = false;
+      wrong.items = {item};
+      throw_setting_error(wrong, expected, advice);
+    }
+    values.push_back(*parsed);
+  }
+  return values;
+}
+
 }  // namespace
 
 void throw_setting_error(const Setting& setting, const std::string& expected, const std::string& advice) {
@@ -110,19 +128,18 @@ void ParameterReader::integers(std::string_view name, std::vector<int64_t>& valu
                                int64_t maximum, std::string_view) {
   const Setting* setting = take(name);
   if (setting == nullptr) return;
-  std::vector<int64_t> read;
-  for (const std::string& item : setting->items) {
-    const auto parsed = parse_integer(item);
-    if (!parsed || *parsed < minimum || *parsed > maximum) {
-      Setting wrong = *setting;
-      wrong.list = false;
-      wrong.items = {item};
-      throw_setting_error(wrong, fmt::format("a list of whole numbers in {}..{}", minimum, maximum),
-                          "write it as [0, 1]");
-    }
-    read.push_back(*parsed);
-  }
-  value = read;
+  const std::string expected = fmt::format("a list of whole numbers in {}..{}", minimum, maximum);
+  const auto read = [&](const std::string& item) { return parse_integer(item); };
+  value = list_of<int64_t>(*setting, read, minimum, maximum, expected, "write it as [0, 1]");
+}
+
+void ParameterReader::reals(std::string_view name, std::vector<double>& value, double minimum, double maximum,
+                            std::string_view) {
+  const Setting* setting = take(name);
+  if (setting == nullptr) return;
+  const std::string expected = fmt::format("a list of numbers in {}..{}", minimum, maximum);
+  const auto read = [&](const std::string& item) { return parse_real(item); };
+  value = list_of<double>(*setting, read, minimum, maximum, expected, "write it as [0.5, 0.25]");
 }
 
 void ParameterReader::finish(std::vector<std::string> also_known) const {

@@ -37,6 +37,8 @@ class ParameterReader final : public ParameterVisitor {
               std::string_view help) override;
   void integers(std::string_view name, std::vector<int64_t>& value, int64_t minimum, int64_t maximum,
                 std::string_view help) override;
+  void reals(std::string_view name, std::vector<double>& value, double minimum, double maximum,
+             std::string_view help) override;
 
   // Call after the visit: a setting that no parameter took is an unknown key. `also_known` widens the list of
   // names.

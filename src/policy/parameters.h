@@ -26,6 +26,8 @@ class ParameterVisitor {
                       std::string_view help) = 0;
   virtual void integers(std::string_view name, std::vector<int64_t>& value, int64_t minimum, int64_t maximum,
                         std::string_view help) = 0;
+  virtual void reals(std::string_view name, std::vector<double>& value, double minimum, double maximum,
+                     std::string_view help) = 0;
 };
 
 }  // namespace kvcompress

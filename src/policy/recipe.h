@@ -8,6 +8,7 @@
 
 #include "policy/budget.h"        // BudgetSettings
 #include "policy/score_policy.h"  // ScorePolicy
+#include "policy/selection.h"     // WeightPolicy, SelectPolicy
 
 namespace kvcompress {
 
@@ -18,12 +19,24 @@ struct Recipe {
   std::string propagate = "all";
   std::string score_kind = "none";
   std::shared_ptr<const ScorePolicy> score;  // null when nothing is scored
+  std::string weight_kind = "none";
+  std::shared_ptr<const WeightPolicy> weight;  // null: scores stay as they are
+  std::string select_kind = "best";
+  std::shared_ptr<const SelectPolicy> select;  // null: the best scores
   BudgetSettings budget;
   std::string store = "f16";
   std::string schedule = "none";
   std::string route = "none";
 
+  std::vector<CalibrationPtr> calibrations;  // of its calibration_kinds(), from the caller
+
   bool compresses() const { return budget.unit != BudgetSettings::Unit::none; }
+  // What the engine must compute for it.
+  ScoreNeeds needs() const;
+  // Kinds of calibration that its answers cannot work without, each once.
+  std::vector<std::string> calibration_kinds() const;
+  // The one given of a kind; null for an empty kind. Throws UsageError when there is none.
+  const Calibration* calibration(const std::string& kind) const;
 };
 
 // How a recipe is asked for on the command line.

@@ -17,8 +17,8 @@
 
 namespace kvcompress {
 
-// layers and heads are the two questions inside the stage `budget`.
-enum class Stage { propagate, score, layers, heads, store, schedule, route };
+// weight and select are questions inside the stage `score`, layers and heads inside `budget`.
+enum class Stage { propagate, score, weight, select, layers, heads, store, schedule, route };
 
 struct StageInfo {
   Stage stage;

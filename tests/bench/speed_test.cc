@@ -38,6 +38,9 @@ TEST_F(Speed, MeasuresEveryCell) {
     EXPECT_EQ(result.ttft_ms > 0, result.depth > 0);
     EXPECT_EQ(result.cache.tokens_seen, result.depth + 4) << "each repetition starts at the depth";
     EXPECT_GT(result.decode.dense_s + result.decode.attention_s, 0);
+    const bool evicts = result.recipe.compresses() && result.depth > 0;  // 4 tokens alone fit the budget
+    EXPECT_EQ(result.prefill.compress_s > 0, evicts);
+    EXPECT_LE(result.prefill.compress_s, result.prefill_wall_s);
   }
   EXPECT_EQ(results[3].recipe.name, "full");
   EXPECT_EQ(results[3].depth, 200);

@@ -183,7 +183,6 @@ TEST_F(BadCall, ValuesOutOfRange) {
                                                        {"--top-p", "2"},
                                                        {"--prefill", "some"},
                                                        {"--precision", "half"},
-                                                       {"--profile", "x"},
                                                        {"--require", "speed>1"},
                                                        {"--log-format", "xml"},
                                                        {"--question", "hidden"},
@@ -194,6 +193,11 @@ TEST_F(BadCall, ValuesOutOfRange) {
     expect_one_line_error(outcome, 2);
     EXPECT_EQ(outcome.code, 2) << more[0] << " " << more[1];
   }
+}
+
+TEST_F(BadCall, AProfileThatCannotBeRead) {
+  expect_one_line_error(run_program(run({"-p", "some words", "--profile", file("absent.json")})), 1);
+  expect_one_line_error(run_program(run({"-p", "some words", "--profile", write("bad.json", "[]")})), 1);
 }
 
 TEST_F(BadCall, TooLittleMemoryIsKnownBeforeTheWork) {

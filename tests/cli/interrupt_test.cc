@@ -1,4 +1,5 @@
-// Ctrl-C: within a second, with the receipt so far, exit code 1.
+// Ctrl-C: within a second, with the receipt so far, exit code 1. A model file cut shorter while it is mapped:
+// one line, exit code 1.
 #include "cli/tiny_program.h"
 
 namespace kvcompress::test {
@@ -44,6 +45,19 @@ TEST_F(Interrupt, WhileWriting) {
   EXPECT_NE(outcome.err.find("kept     "), std::string::npos) << outcome.err;
   EXPECT_NE(outcome.err.find("error: [run]"), std::string::npos) << outcome.err;
   EXPECT_EQ(nlohmann::json::parse(contents("result.json"))["finish_reason"], "cancelled");
+}
+
+TEST_F(Interrupt, ByAModelFileThatLosesItsBytes) {
+  // Two threads read weights, so that both can meet the end of the file.
+  Invocation invocation;
+  invocation.arguments = {"run",       "-m", model(),  "-p",     "the sea",         "-t",    "2",
+                          "--no-chat", "-n", "100000", "--kept", file("kept.json"), "--json"};
+  invocation.interrupt_on_file = file("kept.json");
+  invocation.cut_file = model();
+  const Outcome outcome = run_program(invocation);
+  expect_one_line_error(outcome, 1);
+  EXPECT_EQ(outcome.err.rfind("error: [model] ", 0), 0U) << outcome.err;
+  EXPECT_LT(outcome.seconds, 10.0);
 }
 
 }  // namespace

@@ -3,6 +3,11 @@
 #include <gtest/gtest.h>
 #include <kvcompress/error.h>
 
+#include <fstream>  // std::ofstream
+
+#include "policy/calibration.h"
+#include "support/fixtures.h"
+
 namespace kvcompress {
 namespace {
 
@@ -30,10 +35,26 @@ TEST(Options, AGridIsEveryRecipeAtEveryBudgetAndFullOnce) {
   EXPECT_DOUBLE_EQ(grid[4].recipe.budget.share, 0.5);
 }
 
-TEST(Options, AProfileIsRefusedBecauseNoMethodTakesOne) {
+TEST(Options, EveryRecipeGetsEveryProfile) {
+  const test::TemporaryFolder folder;
   RecipeFlags flags;
-  flags.profile = "heads.bin";
-  EXPECT_THROW(flags.one(), UsageError);
+  for (const char* kind : {"gate", "rank"}) {
+    Calibration calibration;
+    calibration.kind = kind;
+    calibration.model = "m";
+    calibration.model_hash = "00";
+    calibration.data = "d";
+    calibration.arrays["a"] = {{2}, {1, 2}};
+    std::ofstream(folder.file(kind)) << calibration_json(calibration);
+    flags.profiles.push_back(folder.file(kind));
+  }
+  flags.recipe = "full,streaming_llm";
+  for (const auto& named : flags.grid()) {
+    ASSERT_EQ(named.recipe.calibrations.size(), 2U);
+    EXPECT_EQ(named.recipe.calibrations[1]->kind, "rank");
+  }
+  flags.profiles = {folder.file("absent")};
+  EXPECT_THROW(flags.grid(), IoError);
 }
 
 TEST(Options, ValuesOutOfRangeAreRefused) {

@@ -10,7 +10,7 @@
 #include <algorithm>   // std::count
 #include <chrono>      // std::chrono::steady_clock
 #include <cstdlib>     // std::getenv
-#include <filesystem>  // std::filesystem::exists
+#include <filesystem>  // std::filesystem::exists, resize_file
 
 namespace kvcompress::test {
 namespace {
@@ -109,7 +109,11 @@ Outcome run_program(const Invocation& invocation) {
     if (descriptors[0].revents != 0) drain(out, outcome.out);
     if (descriptors[1].revents != 0) drain(err, outcome.err);
     if (!interrupted && interrupt_due(invocation, seconds_since(start))) {
-      kill(child, SIGINT);
+      if (invocation.cut_file.empty()) {
+        kill(child, SIGINT);
+      } else {
+        std::filesystem::resize_file(invocation.cut_file, 0);
+      }
       since = Clock::now();
       interrupted = true;
     }

@@ -30,6 +30,7 @@ struct Invocation {
   bool close_pipe = false;        // standard output is a pipe whose reader has gone
   double interrupt_after = 0;     // seconds until SIGINT; 0: none
   std::string interrupt_on_file;  // SIGINT once this file exists
+  std::string cut_file;           // instead of SIGINT this file loses all its bytes
 };
 
 Outcome run_program(const Invocation& invocation);

@@ -2,8 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>  // std::clamp
-#include <cmath>      // std::abs, std::sqrt
+#include <cmath>      // std::abs, std::isnan, std::sqrt
 #include <cstring>    // std::memcpy
+#include <limits>     // std::numeric_limits
 #include <string>     // std::string
 #include <utility>    // std::pair
 #include <vector>     // std::vector
@@ -130,6 +131,37 @@ TEST_P(KernelsOnEveryIsa, QuantiseActivationsAsTheTwinDoes) {
         EXPECT_EQ(got[u].scale[b], want[u].scale[b]);
         EXPECT_EQ(got[u].sum[b], want[u].sum[b]);
         EXPECT_EQ(got[u].sum_high[b], want[u].sum_high[b]);
+      }
+    }
+  }
+}
+
+TEST_P(KernelsOnEveryIsa, ActivationsThatAreNotFiniteGiveNaN) {
+  constexpr float kBad[] = {std::numeric_limits<float>::quiet_NaN(), -std::numeric_limits<float>::quiet_NaN(),
+                            std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity()};
+  constexpr int64_t kColumns = 256;
+  for (const float bad : kBad) {
+    for (const int at : {0, 15, 16, 31, 100, 255}) {
+      std::vector<float> x = random_floats(kColumns, 1);
+      x[at] = bad;
+      std::vector<ActivationUnit> got(activation_units(kColumns));
+      quantize_activations_kernel(GetParam())(x.data(), kColumns, got.data());
+      for (int block = 0; block < kColumns / 32; ++block) {
+        const ActivationUnit& unit = got[block / 4];
+        EXPECT_EQ(std::isnan(unit.scale[block % 4]), block == at / 32) << bad << " at " << at;
+        if (block == at / 32) {
+          EXPECT_EQ(unit.sum[block % 4], 0);
+        }
+      }
+      for (const int type : testing::weight_types()) {
+        const WeightType& info = weight_type(type);
+        const MultiplyRows multiply = multiply_rows_kernel(GetParam(), info.format);
+        if (multiply == nullptr) continue;
+        const TestWeight weight(type, 5, kColumns, 2);
+        std::vector<float> out(5);
+        multiply({weight.view.data, weight.view.row_bytes, 5, kColumns, got.data(), 1, nullptr, out.data(), 5,
+                  false});
+        for (const float value : out) EXPECT_TRUE(std::isnan(value)) << info.name << ' ' << bad;
       }
     }
   }

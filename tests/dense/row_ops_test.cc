@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>   // std::tanh
+#include <limits>  // std::numeric_limits
 #include <string>  // std::string
 #include <vector>  // std::vector
 
@@ -73,6 +74,23 @@ TEST_P(RowOpsOnEveryIsa, ActivationsAgreeWithTheTwin) {
     kScalarRowKernels.scale(gate.data(), 0.3f, n, want.data());
     EXPECT_EQ(got, want);
   }
+}
+
+TEST_P(RowOpsOnEveryIsa, GatesPassNaNOn) {
+  constexpr int kBad = 21;
+  Row x = random_floats(100, 1), ones(100, 1.0f), out(100);
+  x[kBad] = std::numeric_limits<float>::quiet_NaN();
+  const auto expect_one_nan = [&](const char* what) {
+    for (int i = 0; i < 100; ++i) EXPECT_EQ(std::isnan(out[i]), i == kBad) << what << ' ' << i;
+  };
+  kernels_.silu_mul(x.data(), ones.data(), 100, out.data());
+  expect_one_nan("silu_mul");
+  kernels_.gelu_mul(x.data(), ones.data(), 100, out.data());
+  expect_one_nan("gelu_mul");
+  kernels_.gelu(x.data(), 100, out.data());
+  expect_one_nan("gelu");
+  kernels_.softcap(x.data(), 30.0f, 100, out.data());
+  expect_one_nan("softcap");
 }
 
 TEST_P(RowOpsOnEveryIsa, WorksInPlace) {

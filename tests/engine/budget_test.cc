@@ -58,6 +58,20 @@ TEST_F(BudgetTest, HeldBudgetStaysWhileDecoding) {
   }
 }
 
+TEST_F(BudgetTest, ProfileCountsTheCompressionOfEverySequence) {
+  const std::unique_ptr<Engine> engine = make({}, {.chunk = 64});
+  const auto full = engine->open(recipe_of("full"));
+  engine->read(*full, random_tokens(200), /*last=*/true);
+  EXPECT_EQ(engine->take_profile().compress_s, 0);
+  const auto one = engine->open(recipe_of("snapkv", {"budget.tokens=100"}));
+  const auto other = engine->open(recipe_of("snapkv", {"budget.tokens=100"}));
+  engine->read(*one, random_tokens(200), /*last=*/true);
+  engine->read(*other, random_tokens(300), /*last=*/true);
+  EXPECT_GT(one->compress_s, 0);
+  EXPECT_DOUBLE_EQ(engine->take_profile().compress_s, one->compress_s + other->compress_s);
+  EXPECT_EQ(engine->take_profile().compress_s, 0) << "taken";
+}
+
 TEST_F(BudgetTest, GrowingBudgetAppends) {
   const std::unique_ptr<Engine> engine = make({}, {.chunk = 64});
   const Completion done =

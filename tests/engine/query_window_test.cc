@@ -35,6 +35,24 @@ void push(QueryWindow& window, int first, int rows) {
   window.advance(positions);
 }
 
+// The newest `count` of the queries of positions [0, seen), oldest first.
+void check_newest(const QueryWindow& window, int seen, int count) {
+  for (int i = 0; i < count; ++i) {
+    const int position = seen - count + i;
+    ASSERT_EQ(window.positions(count)[i], position);
+    for (int layer = 0; layer < kLayers; ++layer) {
+      for (int head = 0; head < kKvHeads; ++head) {
+        for (int g = 0; g < kGroup; ++g) {
+          const float* query = window.queries(layer, head, count) + i * window.query_stride() + g * kHeadDim;
+          ASSERT_EQ(query[3], query_value(layer, position, head, g, 3));
+          ASSERT_EQ(window.log_sum_exp(layer, head, count)[i * kGroup + g],
+                    query_value(layer, position, head, g, 9));
+        }
+      }
+    }
+  }
+}
+
 // Pushes in pieces of these sizes must leave the last kCapacity positions, oldest first.
 class QueryWindowTest : public testing::TestWithParam<std::vector<int>> {};
 
@@ -46,20 +64,7 @@ TEST_P(QueryWindowTest, HoldsTheLastQueriesInOrder) {
     seen += rows;
     const int filled = std::min(seen, kCapacity);
     ASSERT_EQ(window.filled(), filled);
-    for (int i = 0; i < filled; ++i) {
-      const int position = seen - filled + i;
-      ASSERT_EQ(window.positions()[i], position);
-      for (int layer = 0; layer < kLayers; ++layer) {
-        for (int head = 0; head < kKvHeads; ++head) {
-          for (int g = 0; g < kGroup; ++g) {
-            const float* query = window.queries(layer, head) + i * window.query_stride() + g * kHeadDim;
-            ASSERT_EQ(query[3], query_value(layer, position, head, g, 3));
-            ASSERT_EQ(window.log_sum_exp(layer, head)[i * kGroup + g],
-                      query_value(layer, position, head, g, 9));
-          }
-        }
-      }
-    }
+    for (const int count : {1, filled / 2, filled}) check_newest(window, seen, count);
   }
 }
 

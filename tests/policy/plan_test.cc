@@ -45,7 +45,13 @@ std::string message_of(const BudgetSettings& settings, const BudgetInput& input)
 }
 
 BudgetInput sizes(int layers, int kv_heads, int64_t seen) {
-  return {layers, kv_heads, seen, /*page_bytes=*/1000, /*page_slots=*/64, {}};
+  BudgetInput input;
+  input.layers = layers;
+  input.kv_heads = kv_heads;
+  input.tokens_seen = seen;
+  input.page_bytes = 1000;
+  input.page_slots = 64;
+  return input;
 }
 
 TEST(PlanBudget, NoneKeepsEverything) {
@@ -166,6 +172,9 @@ TEST(PlanBudget, TenThousandRandomSums) {
         (static_cast<int64_t>(layers) * heads - limited) * ((input.tokens_seen + 63) / 64);
     if (settings.unit == Unit::tokens) settings.tokens += settings.sinks + settings.recent;
     settings.bytes = (skipped_pages + limited) * 1000 + static_cast<int64_t>(random() % 10'000'000);
+    // No more bytes than the text fills.
+    const int64_t pages =
+        std::min(settings.bytes / 1000 - skipped_pages, limited * ((input.tokens_seen + 63) / 64));
     const std::vector<int32_t> plan = plan_budget(settings, input);
     int64_t sum = 0;
     for (int layer = 0; layer < layers; ++layer) {
@@ -174,7 +183,7 @@ TEST(PlanBudget, TenThousandRandomSums) {
     }
     const int64_t wanted = settings.unit == Unit::tokens ? settings.tokens * limited
                            : limited == 0                ? 0
-                                                         : (settings.bytes / 1000 - skipped_pages) * 64;
+                                                         : pages * 64;
     ASSERT_EQ(sum, wanted) << "trial " << trial;
   }
 }
@@ -220,6 +229,11 @@ TEST(Apportion, Table) {
   EXPECT_EQ(shared(12, {1, 1, 8}, 0, 6), (std::vector<int64_t>{3, 3, 6}));    // what the cap frees is shared
   EXPECT_EQ(shared(1000, {1, 1, 8}, 0, 6), (std::vector<int64_t>{6, 6, 6}));  // no more than the caps
   EXPECT_EQ(shared(0, {1, 1, 8}, 2, 6), (std::vector<int64_t>{2, 2, 2}));     // no less than the floors
+}
+
+int64_t slots_to_keep(const BudgetSettings& settings, int layer, int32_t sliding_window, int64_t budget,
+                      int64_t held) {
+  return limit_now(settings, layer, /*layers=*/4, sliding_window, budget, held).slots;
 }
 
 TEST(SlotsToKeep, Table) {

@@ -75,7 +75,7 @@ INSTANTIATE_TEST_SUITE_P(
         TextCase{"budget: lots\n",
                  {"expected tokens (1024), a share up to 100% (25%) or bytes (64MiB), got 'lots'"}},
         TextCase{"budget: {tokns: 5}\n", {"budget.tokns", "did you mean 'tokens'?"}},
-        TextCase{"budget: {layers: pyramid}\n", {"budget.layers: expected a known answer, got 'pyramid'"}},
+        TextCase{"budget: {layers: pyramids}\n", {"budget.layers: expected a known answer, got 'pyramids'"}},
         TextCase{"budget: {layers: {kind: uniform, beta: 1}}\n", {"budget.layers.beta"}},
         TextCase{"budget: {skip_layers: [0, x]}\n", {"budget.skip_layers", "got 'x'"}},
         TextCase{"budget: {skip_layers: [[0]]}\n", {"budget.skip_layers", "plain values"}},

@@ -1,5 +1,7 @@
 // Every preset on a stream, one token at a time, against its definition written out as a full sort. The cache
 // here is a list of tokens; what is tested is what the policies decide.
+#include "policy/stream.h"  // Head, evict, region_plan
+
 #include <gtest/gtest.h>
 
 #include <algorithm>   // std::sort
@@ -11,67 +13,6 @@
 
 namespace kvcompress {
 namespace {
-
-struct Token {
-  int32_t position;
-  float norm;
-  bool operator==(const Token&) const = default;
-};
-using Head = std::vector<Token>;
-
-std::vector<float> scores_of(const Recipe& recipe, const Head& head, int64_t seen) {
-  std::vector<int32_t> positions;
-  std::vector<float> norms, scores(head.size());
-  for (const Token& token : head) {
-    positions.push_back(token.position);
-    norms.push_back(token.norm);
-  }
-  ScoreInput input;
-  input.slots = static_cast<int>(head.size());
-  input.tokens_seen = seen;
-  input.positions = positions;
-  input.key_norms = norms;
-  recipe.score->score(input, scores);
-  return scores;
-}
-
-// What an engine does at a hook.
-void evict(const Recipe& recipe, int layer, int64_t seen, Head& head) {
-  const BudgetInput sizes{.layers = 4,
-                          .kv_heads = 1,
-                          .tokens_seen = seen,
-                          .page_bytes = 1,
-                          .page_slots = 64,
-                          .sliding_window = {}};
-  const std::vector<int32_t> plan = plan_budget(recipe.budget, sizes);
-  const auto held = static_cast<int64_t>(head.size());
-  const int64_t keep = slots_to_keep(recipe.budget, layer, 0, plan[layer], held);
-  if (keep == held) return;
-  const std::vector<float> scores = scores_of(recipe, head, seen);
-  Head kept;
-  for (const int32_t slot : select_slots({scores, {}, keep, recipe.budget.sinks, recipe.budget.recent})) {
-    kept.push_back(head[slot]);
-  }
-  head = kept;
-}
-
-Head smallest_norms(Head zone, int64_t count) {
-  std::stable_sort(zone.begin(), zone.end(), [](const Token& a, const Token& b) { return a.norm < b.norm; });
-  zone.resize(std::min<size_t>(zone.size(), count));
-  std::sort(zone.begin(), zone.end(), [](const Token& a, const Token& b) { return a.position < b.position; });
-  return zone;
-}
-
-// The region plan: when n > trigger keep [0, a), the m smallest norms of [a, n - c), and the last c.
-Head region_plan(const Head& head, int64_t trigger, int64_t a, int64_t m, int64_t c) {
-  const auto n = static_cast<int64_t>(head.size());
-  if (n <= trigger) return head;
-  Head kept(head.begin(), head.begin() + a);
-  const Head zone = smallest_norms(Head(head.begin() + a, head.end() - c), m);
-  kept.insert(kept.end(), zone.begin(), zone.end());
-  kept.insert(kept.end(), head.end() - c, head.end());
-  return kept;
-}
 
 struct StreamCase {
   const char* name;
@@ -92,10 +33,10 @@ TEST_P(Stream, KeepsWhatTheDefinitionKeepsAfterEachToken) {
     // Few different norms, so that ties are common.
     const Token token{t, static_cast<float>(random() % 300)};
     for (Head* head : {&ours, &theirs, &skipped}) head->push_back(token);
-    evict(recipe, layer, t + 1, ours);
+    evict(recipe, {layer}, t + 1, ours);
     theirs = GetParam().definition(theirs);
     ASSERT_EQ(ours, theirs) << "after token " << t;
-    if (layer > 0) evict(recipe, 0, t + 1, skipped);
+    if (layer > 0) evict(recipe, {0}, t + 1, skipped);
   }
   EXPECT_LT(ours.size(), 1999u);
   if (layer > 0) {
@@ -104,45 +45,57 @@ TEST_P(Stream, KeepsWhatTheDefinitionKeepsAfterEachToken) {
 }
 
 Head l2_compress(const Head& head, double ratio, int64_t prune_after) {
-  return region_plan(head, prune_after, 0,
-                     static_cast<int64_t>(std::ceil(ratio * static_cast<double>(head.size()))), 0);
+  return region_plan(
+      head, {prune_after, 0, static_cast<int64_t>(std::ceil(ratio * static_cast<double>(head.size()))), 0});
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Presets, Stream,
-    testing::Values(StreamCase{"recent_only",
-                               {"recent_only", {}, ""},
-                               [](const Head& h) { return region_plan(h, 512, 0, 0, 512); },
-                               2},
-                    StreamCase{"recent_only_1024",
-                               {"recent_only", {}, "1024"},
-                               [](const Head& h) { return region_plan(h, 1024, 0, 0, 1024); },
-                               2},
-                    StreamCase{"streaming_llm",
-                               {"streaming_llm", {}, ""},
-                               [](const Head& h) { return region_plan(h, 512, 4, 0, 508); },
-                               0},
-                    StreamCase{"streaming_llm_256",
-                               {"streaming_llm", {}, "256"},
-                               [](const Head& h) { return region_plan(h, 256, 4, 0, 252); },
-                               0},
-                    StreamCase{"h2o_l2",
-                               {"h2o_l2", {}, ""},
-                               [](const Head& h) { return region_plan(h, 512, 4, 64, 444); },
-                               0},
-                    StreamCase{"h2o_l2_1024",
-                               {"h2o_l2", {"budget.recent=892"}, "1024"},
-                               [](const Head& h) { return region_plan(h, 1024, 4, 128, 892); },
-                               0},
-                    StreamCase{"l2_compress",
-                               {"l2_compress", {}, ""},
-                               [](const Head& h) { return l2_compress(h, 0.5, 1000); },
-                               2},
-                    StreamCase{"l2_compress_8_100",
-                               {"l2_compress", {"budget.keep=0.8", "budget.trigger=100"}, ""},
-                               [](const Head& h) { return l2_compress(h, 0.8, 100); },
-                               2}),
-    [](const auto& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(Presets, Stream,
+                         testing::Values(StreamCase{"recent_only",
+                                                    {"recent_only", {}, ""},
+                                                    [](const Head& h) {
+                                                      return region_plan(h, {512, 0, 0, 512});
+                                                    },
+                                                    2},
+                                         StreamCase{"recent_only_1024",
+                                                    {"recent_only", {}, "1024"},
+                                                    [](const Head& h) {
+                                                      return region_plan(h, {1024, 0, 0, 1024});
+                                                    },
+                                                    2},
+                                         StreamCase{"streaming_llm",
+                                                    {"streaming_llm", {}, ""},
+                                                    [](const Head& h) {
+                                                      return region_plan(h, {512, 4, 0, 508});
+                                                    },
+                                                    0},
+                                         StreamCase{"streaming_llm_256",
+                                                    {"streaming_llm", {}, "256"},
+                                                    [](const Head& h) {
+                                                      return region_plan(h, {256, 4, 0, 252});
+                                                    },
+                                                    0},
+                                         StreamCase{"h2o_l2",
+                                                    {"h2o_l2", {}, ""},
+                                                    [](const Head& h) {
+                                                      return region_plan(h, {512, 4, 64, 444});
+                                                    },
+                                                    0},
+                                         StreamCase{"h2o_l2_1024",
+                                                    {"h2o_l2", {"budget.recent=892"}, "1024"},
+                                                    [](const Head& h) {
+                                                      return region_plan(h, {1024, 4, 128, 892});
+                                                    },
+                                                    0},
+                                         StreamCase{"l2_compress",
+                                                    {"l2_compress", {}, ""},
+                                                    [](const Head& h) { return l2_compress(h, 0.5, 1000); },
+                                                    2},
+                                         StreamCase{
+                                             "l2_compress_8_100",
+                                             {"l2_compress", {"budget.keep=0.8", "budget.trigger=100"}, ""},
+                                             [](const Head& h) { return l2_compress(h, 0.8, 100); },
+                                             2}),
+                         [](const auto& info) { return std::string(info.param.name); });
 
 // The published runs: at a trigger of 100, 1999 tokens end with 99, 99 and 39.
 TEST(L2Compress, SawtoothEndsWherePublished) {
@@ -153,25 +106,10 @@ TEST(L2Compress, SawtoothEndsWherePublished) {
     Head head;
     for (int32_t t = 0; t < 1999; ++t) {
       head.push_back({t, static_cast<float>(t * 7919 % 1000)});
-      evict(recipe, 2, t + 1, head);
+      evict(recipe, {2}, t + 1, head);
     }
     EXPECT_EQ(head.size(), length) << keep;
   }
-}
-
-// Static scores: evicting as one goes gives the same set as once at the end.
-TEST(HeldBudgets, RunningTopEqualsOneSort) {
-  const Recipe recipe = resolve_recipe({"h2o_l2", {}, ""});
-  std::mt19937 random(9);
-  Head running, whole;
-  for (int32_t t = 0; t < 3000; ++t) {
-    const Token token{t, static_cast<float>(random() % 100000)};
-    running.push_back(token);
-    whole.push_back(token);
-    evict(recipe, 0, t + 1, running);
-  }
-  evict(recipe, 0, 3000, whole);
-  EXPECT_EQ(running, whole);
 }
 
 // kvpress's SnapKV at a prompt's end: the window and the best of the prefix, int(N * 0.5) in all.
@@ -187,7 +125,11 @@ TEST(KvpressSnapkv, KeepsTheWindowAndTheBest) {
   input.window_weights = weights;
   input.window_queries = window;
   recipe.score->score(input, scores);
-  const int32_t budget = plan_budget(recipe.budget, {1, 1, slots, 1, 64, {}}).front();
+  BudgetInput sizes;
+  sizes.layers = sizes.kv_heads = sizes.page_bytes = 1;
+  sizes.tokens_seen = slots;
+  sizes.page_slots = 64;
+  const int32_t budget = plan_budget(recipe.budget, sizes).front();
   EXPECT_EQ(budget, 192);
   const std::vector<int32_t> kept =
       select_slots({scores, {}, budget, recipe.budget.sinks, recipe.budget.recent});

@@ -19,7 +19,7 @@
 //   Bf16Pairs                 16 lanes of two bfloat16 each
 //   dot(pairs, pairs, sum)    sum + a.x * b.x + a.y * b.y for each lane, accumulated in float32
 //   load_pairs broadcast_pair pack_pairs(even, odd) store_pairs(even, odd) store_bf16 store_bf16_2(first,
-//   second) narrow_pairs(p) narrow_pairs_2(even, odd, pairs)    from f16, at 2^kNarrowedExponent of the value
+//   second) load_bf16 narrow_pairs(p) narrow_pairs_2(even, odd, pairs)    from f16, at 2^kNarrowedExponent
 #pragma once
 
 #include <cstdint>  // int32_t, uint16_t

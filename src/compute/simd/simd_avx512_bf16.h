@@ -36,6 +36,11 @@ KVC_INLINE void store_bf16(uint16_t* p, F32x16 x) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(x)));
 }
 
+KVC_INLINE __m512 load_bf16(const uint16_t* p) {
+  const __m256i x = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(x), 16));
+}
+
 // p[0..15] = first, p[16..31] = second, rounded to bfloat16.
 KVC_INLINE void store_bf16_2(uint16_t* p, F32x16 first, F32x16 second) {
   _mm512_storeu_si512(p, reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(second, first)));

@@ -100,6 +100,14 @@ class Gemma3 final : public Transformer {
     add_to(rows, output, x);
   }
 
+  Rotation rotation(int layer) const override {
+    const bool slides = shape_.config.sliding_window[static_cast<size_t>(layer)] > 0;
+    return (slides ? local_rope_ : global_rope_).rotation(RopePairing::halves);
+  }
+  const Weight& attention_output(int layer) const override {
+    return layers_[static_cast<size_t>(layer)].attention_output.weight;
+  }
+
  private:
   struct Layer {
     Norm attention_norm;

@@ -43,6 +43,11 @@ class GptNeoX final : public Transformer {
     project(weights.down, rows, inner, x, Target::add);
   }
 
+  Rotation rotation(int) const override { return rope_.rotation(RopePairing::halves); }
+  const Weight& attention_output(int layer) const override {
+    return layers_[static_cast<size_t>(layer)].attention_output.weight;
+  }
+
  private:
   struct Layer {
     Norm attention_norm;

@@ -7,6 +7,7 @@
 
 #include "policy/budget.h"
 #include "policy/budget/apportion.h"  // apportion
+#include "policy/budget/region.h"     // widened_region
 #include "policy/messages.h"          // name_advice, in_quotes
 #include "policy/parameter_values.h"  // print_bytes
 #include "policy/registry.h"          // registry
@@ -90,29 +91,78 @@ std::shared_ptr<const Shares> shares_of(Stage stage, const std::string& name,
   return std::dynamic_pointer_cast<const Shares>(std::shared_ptr<const Answer>(answer->make()));
 }
 
-// Shares `total` units among the limited layers, then each layer's sum among its heads; result by limited
-// layer, then head. `floor` and `cap` are of one head.
-std::vector<int64_t> share_among_heads(const BudgetSettings& settings, const BudgetInput& input,
-                                       const std::vector<int>& limited, int64_t total, int64_t floor,
-                                       int64_t cap) {
-  const auto layer_shares = shares_of(Stage::layers, settings.layers, settings.layer_shares);
-  const auto head_shares = shares_of(Stage::heads, settings.heads, settings.head_shares);
-  const std::vector<double> all_weights = layer_shares->weights(input.layers);
-  std::vector<double> weights;
-  for (const int layer : limited) weights.push_back(all_weights[layer]);
-  const std::vector<int64_t> layer_floors(limited.size(), floor * input.kv_heads);
-  const std::vector<int64_t> layer_caps(limited.size(), cap * input.kv_heads);
-  const std::vector<int64_t> sums = apportion(total, weights, layer_floors, layer_caps);
+std::shared_ptr<const LayerShares> layer_shares_of(const BudgetSettings& settings) {
+  return shares_of(Stage::layers, settings.layers, settings.layer_shares);
+}
 
-  const std::vector<int64_t> floors(input.kv_heads, floor);
-  const std::vector<int64_t> caps(input.kv_heads, cap);
-  std::vector<int64_t> heads;
-  for (size_t i = 0; i < limited.size(); ++i) {
-    const std::vector<double> head_weights = head_shares->weights(limited[i], input.kv_heads);
-    const std::vector<int64_t> parts = apportion(sums[i], head_weights, floors, caps);
-    heads.insert(heads.end(), parts.begin(), parts.end());
+std::shared_ptr<const HeadShares> head_shares_of(const BudgetSettings& settings) {
+  return shares_of(Stage::heads, settings.heads, settings.head_shares);
+}
+
+HeadShareInput head_share_input(const BudgetSettings& settings, const BudgetInput& input,
+                                const std::vector<int>& limited) {
+  HeadShareInput out;
+  out.layer = -1;
+  out.kv_heads = input.kv_heads;
+  out.group = input.group;
+  out.layers = limited;
+  out.all_layers = input.layers;
+  out.recent = settings.recent;
+  out.calibration = input.head_calibration;
+  return out;
+}
+
+// The units (slots or pages) that the limited heads share; floor and cap are of one head.
+struct Units {
+  int64_t total, floor, cap;
+  double slots;  // of one unit
+};
+
+std::vector<int64_t> share_layers(const BudgetSettings& settings, const BudgetInput& input,
+                                  const std::vector<int>& limited, const Units& units) {
+  const auto shares = layer_shares_of(settings);
+  const auto heads = static_cast<double>(limited.size()) * input.kv_heads;
+  LayerShareInput layer_input;
+  layer_input.layers = input.layers;
+  layer_input.tokens_seen = input.tokens_seen;
+  layer_input.mean_slots = static_cast<double>(units.total) * units.slots / heads;
+  layer_input.recent = settings.recent;
+  layer_input.key_ranks = input.key_ranks;
+  layer_input.calibration = input.layer_calibration;
+  const std::vector<double> all =
+      input.layer_weights.empty()
+          ? shares->weights(layer_input)
+          : std::vector<double>(input.layer_weights.begin(), input.layer_weights.end());
+  std::vector<double> weights;
+  for (const int layer : limited) weights.push_back(all[layer]);
+  const std::vector<int64_t> floors(limited.size(), units.floor * input.kv_heads);
+  const std::vector<int64_t> caps(limited.size(), units.cap * input.kv_heads);
+  return apportion(units.total, weights, floors, caps);
+}
+
+// Shares the units among the limited layers, then each layer's sum among its heads; result by limited layer,
+// then head.
+std::vector<int64_t> share_among_heads(const BudgetSettings& settings, const BudgetInput& input,
+                                       const std::vector<int>& limited, const Units& units) {
+  const auto head_shares = head_shares_of(settings);
+  HeadShareInput head_input = head_share_input(settings, input, limited);
+  if (head_shares->spans_layers()) {
+    const size_t heads = limited.size() * input.kv_heads;
+    head_input.mean_slots = static_cast<double>(units.total) * units.slots / static_cast<double>(heads);
+    return head_shares->share(head_input, units.total, std::vector<int64_t>(heads, units.floor),
+                              std::vector<int64_t>(heads, units.cap));
   }
-  return heads;
+  const std::vector<int64_t> sums = share_layers(settings, input, limited, units);
+  const std::vector<int64_t> floors(input.kv_heads, units.floor);
+  const std::vector<int64_t> caps(input.kv_heads, units.cap);
+  std::vector<int64_t> all;
+  for (size_t i = 0; i < limited.size(); ++i) {
+    head_input.layer = limited[i];
+    head_input.mean_slots = static_cast<double>(sums[i]) * units.slots / input.kv_heads;
+    const std::vector<int64_t> parts = head_shares->share(head_input, sums[i], floors, caps);
+    all.insert(all.end(), parts.begin(), parts.end());
+  }
+  return all;
 }
 
 // Pages that layers without a limit hold: all they have seen, or their window, which may begin inside a page.
@@ -144,10 +194,29 @@ std::vector<int64_t> plan_bytes(const BudgetSettings& settings, const BudgetInpu
                     "heads, {} page(s) in layers without a limit), got {}; raise budget.bytes",
                     least, print_bytes(least), floor, input.page_bytes, heads, unlimited, settings.bytes));
   }
-  const int64_t cap = kMostSlots / input.page_slots;
-  std::vector<int64_t> parts =
-      share_among_heads(settings, input, limited, std::min(pages, cap * heads), floor, cap);
+  const int64_t cap = std::max(floor, pages_for(input.tokens_seen, input.page_slots));
+  std::vector<int64_t> parts = share_among_heads(
+      settings, input, limited, {std::min(pages, cap * heads), floor, cap, double(input.page_slots)});
   for (int64_t& part : parts) part *= input.page_slots;
+  return parts;
+}
+
+// What the answers themselves limit the heads to; by limited layer, then head.
+std::vector<int64_t> own_limits(const BudgetSettings& settings, const BudgetInput& input,
+                                const std::vector<int>& limited) {
+  const auto layer_shares = layer_shares_of(settings);
+  const auto head_shares = head_shares_of(settings);
+  std::vector<int64_t> parts;
+  if (head_shares->has_limits()) {
+    parts = head_shares->limits(head_share_input(settings, input, limited), floor_slots(settings));
+    for (int64_t& part : parts) part = part == 0 ? input.tokens_seen : part;
+    return parts;
+  }
+  for (const int layer : limited) {
+    const auto limit = layer_shares->limit(layer, input.layers, input.tokens_seen);
+    parts.insert(parts.end(), input.kv_heads,
+                 limit ? std::max(limit->slots, floor_slots(settings)) : input.tokens_seen);
+  }
   return parts;
 }
 
@@ -166,12 +235,16 @@ std::vector<int32_t> plan_budget(const BudgetSettings& settings, const BudgetInp
   std::vector<int64_t> parts;
   if (settings.unit == Unit::bytes) {
     parts = plan_bytes(settings, input, limited);
+  } else if (settings.unit == Unit::rule) {
+    parts = own_limits(settings, input, limited);
   } else {
     const int64_t each =
         std::min(settings.unit == Unit::tokens ? settings.tokens : rounded_share(settings, input.tokens_seen),
                  kMostSlots);
     const int64_t heads = static_cast<int64_t>(limited.size()) * input.kv_heads;
-    parts = share_among_heads(settings, input, limited, each * heads, floor_slots(settings), kMostSlots);
+    // Beyond what has been seen a head has no use for slots, except that every head may have them all.
+    const int64_t cap = std::max({each, floor_slots(settings), input.tokens_seen});
+    parts = share_among_heads(settings, input, limited, {each * heads, floor_slots(settings), cap, 1});
   }
   for (size_t i = 0; i < parts.size(); ++i) {
     const size_t layer = limited[i / input.kv_heads];
@@ -180,12 +253,25 @@ std::vector<int32_t> plan_budget(const BudgetSettings& settings, const BudgetInp
   return plan;
 }
 
-int64_t slots_to_keep(const BudgetSettings& settings, int layer, int32_t sliding_window, int64_t budget,
-                      int64_t held) {
-  if (!is_limited(settings, layer, sliding_window)) return held;
+HeadLimit limit_now(const BudgetSettings& settings, int layer, int layers, int32_t sliding_window,
+                    int64_t budget, int64_t held) {
+  const HeadLimit all{held, settings.sinks, settings.recent};
+  if (!is_limited(settings, layer, sliding_window)) return all;
+  const auto shares = layer_shares_of(settings);
+  const bool own = settings.unit == Unit::rule && shares->has_limits() && shares->limits_held() &&
+                   !head_shares_of(settings)->has_limits();
+  if (own) {
+    auto limit = shares->limit(layer, layers, held);
+    if (!limit) return all;
+    limit->slots = std::max(limit->slots, floor_slots(settings));
+    const HeadLimit wide =
+        widened_region({limit->slots, settings.sinks, settings.recent}, limit->sinks, limit->recent);
+    return wide.slots < held ? wide : all;
+  }
   const bool of_held = settings.unit == Unit::share && settings.of == "held";
   const int64_t limit = of_held ? rounded_share(settings, held) : budget;
-  return held <= settings.trigger || held <= limit ? held : limit;
+  if (held <= settings.trigger || held <= limit) return all;
+  return shares->region({limit, settings.sinks, settings.recent});
 }
 
 }  // namespace kvcompress

@@ -29,6 +29,14 @@ void BudgetSettings::visit(ParameterVisitor& visitor) {
   hold = decode == "hold";
   visitor.integer("trigger", trigger, 0, kMaxTokens,
                   "act only when a head holds more slots than this; 0: when it holds more than its budget");
+  visitor.integer("step", step, 0, kMaxTokens,
+                  "decode hold: slots evicted at once, so that scoring is paid once for as many tokens; 0: 1 "
+                  "where a slot's score never changes, else an eighth of the budget, 128 at most");
+  std::string positions = rolling ? "rolling" : "original";
+  visitor.choice("positions", positions, {"original", "rolling"},
+                 "original: kept keys stay where they were read; rolling: the sinks follow the recent tokens, so "
+                 "that distances never exceed the budget (needs score recency and sinks)");
+  rolling = positions == "rolling";
   visitor.integers("skip_layers", skip_layers, 0, 4095, "layers that are never compressed, from 0");
 }
 

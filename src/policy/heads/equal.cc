@@ -6,7 +6,9 @@ namespace {
 
 class EqualHeads final : public HeadShares {
  public:
-  std::vector<double> weights(int, int kv_heads) const override { return std::vector<double>(kv_heads, 1.0); }
+  std::vector<double> weights(const HeadShareInput& input) const override {
+    return std::vector<double>(input.kv_heads, 1.0);
+  }
 };
 
 }  // namespace

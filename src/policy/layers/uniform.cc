@@ -6,7 +6,9 @@ namespace {
 
 class UniformLayers final : public LayerShares {
  public:
-  std::vector<double> weights(int layers) const override { return std::vector<double>(layers, 1.0); }
+  std::vector<double> weights(const LayerShareInput& input) const override {
+    return std::vector<double>(input.layers, 1.0);
+  }
 };
 
 }  // namespace

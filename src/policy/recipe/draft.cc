@@ -27,15 +27,16 @@ Stage stage_of(const std::string& name) {
                                name_advice(name, recipe_stage_names())));
 }
 
-// Moves the settings of one question inside `budget` out: "layers" becomes its kind, "layers.beta" its
-// parameter.
-std::vector<Setting> take_question(const std::string& question, std::vector<Setting>& parameters) {
+// Moves the settings of one question inside a stage out: of "budget.layers", "layers" becomes its kind,
+// "layers.beta" its parameter.
+std::vector<Setting> take_question(const std::string& name, std::vector<Setting>& parameters) {
+  const std::string question = name.substr(name.find('.') + 1);
   std::vector<Setting> taken;
   std::erase_if(parameters, [&](const Setting& setting) {
     const bool whole = setting.key == question;
     if (!whole && !setting.key.starts_with(question + ".")) return false;
     taken.push_back(setting);
-    taken.back().stage = "budget." + question;
+    taken.back().stage = name;
     taken.back().key = whole ? "kind" : setting.key.substr(question.size() + 1);
     return true;
   });
@@ -55,6 +56,8 @@ void RecipeDraft::choose(Stage stage, const std::string& kind) {
 void RecipeDraft::apply(const StageSettings& settings) {
   if (settings.stage == "budget") {
     apply_budget(settings);
+  } else if (settings.stage == "score") {
+    apply_score(settings);
   } else {
     apply_answer(stage_of(settings.stage), settings.kind ? &*settings.kind : nullptr, settings.parameters,
                  settings.replaces);
@@ -78,7 +81,8 @@ void RecipeDraft::apply_answer(Stage stage, const Setting* kind, const std::vect
   Answer& answer = *choices_[stage].answer;
   ParameterReader reader(parameters);
   answer.visit(reader);
-  reader.finish();
+  reader.finish(stage == Stage::score ? std::vector<std::string>{"weight", "select"}
+                                      : std::vector<std::string>{});
   for (const Setting& setting : parameters) origins_[stage_name + "." + setting.key] = setting.origin;
   if (const std::string problem = answer.problem(); !problem.empty()) {
     const std::string key = problem.substr(0, problem.find(':'));
@@ -86,6 +90,29 @@ void RecipeDraft::apply_answer(Stage stage, const Setting* kind, const std::vect
     throw UsageError(
         fmt::format("[{}] {}.{}", origin == origins_.end() ? "recipe" : origin->second, stage_name, problem));
   }
+}
+
+void RecipeDraft::apply_questions(const std::vector<Stage>& questions, bool replaces,
+                                  std::vector<Setting>& parameters) {
+  for (const Stage stage : questions) {
+    const std::string name(stage_info(stage).name);
+    if (replaces) choose(stage, std::string(stage_info(stage).default_answer));
+    std::vector<Setting> inner = take_question(name, parameters);
+    std::optional<Setting> kind;
+    std::erase_if(inner, [&](const Setting& setting) {
+      if (setting.key != "kind") return false;
+      if (setting.list) throw_setting_error(setting, "the name of an answer", "give one name");
+      kind = setting;
+      return true;
+    });
+    apply_answer(stage, kind ? &*kind : nullptr, inner, false);
+  }
+}
+
+void RecipeDraft::apply_score(const StageSettings& settings) {
+  std::vector<Setting> parameters = settings.parameters;
+  apply_questions({Stage::weight, Stage::select}, settings.replaces, parameters);
+  apply_answer(Stage::score, settings.kind ? &*settings.kind : nullptr, parameters, settings.replaces);
 }
 
 void RecipeDraft::apply_budget(const StageSettings& settings) {
@@ -103,18 +130,7 @@ void RecipeDraft::apply_budget(const StageSettings& settings) {
       parameters.push_back(read_amount(settings.kind->items.front(), settings.kind->origin));
     }
   }
-  for (const Stage stage : {Stage::layers, Stage::heads}) {
-    const std::string question(stage_info(stage).name.substr(std::string_view("budget.").size()));
-    std::vector<Setting> inner = take_question(question, parameters);
-    std::optional<Setting> kind;
-    std::erase_if(inner, [&](const Setting& setting) {
-      if (setting.key != "kind") return false;
-      if (setting.list) throw_setting_error(setting, "the name of an answer", "give one name");
-      kind = setting;
-      return true;
-    });
-    apply_answer(stage, kind ? &*kind : nullptr, inner, false);
-  }
+  apply_questions({Stage::layers, Stage::heads}, false, parameters);
   apply_budget_parameters(parameters, settings.replaces);
 }
 
@@ -172,12 +188,23 @@ void RecipeDraft::check_pairs(const Recipe& recipe) const {
     clash("budget.of or budget.rounding", recipe.compresses() ? "an amount that is not a share" : "no amount",
           "expected budget.keep; remove them or give a share");
   }
+  if (recipe.score && recipe.score->prefill_only() && recipe.compresses() && budget.hold) {
+    clash(fmt::format("{} {}", place("score"), recipe.score_kind), place("budget.decode") + " hold",
+          "expected decode grow, because nothing scores decoded tokens; set budget.decode=grow");
+  }
+  if (budget.rolling && (recipe.score_kind != "recency" || budget.sinks < 1)) {
+    clash(place("budget.positions") + " rolling",
+          fmt::format("{} {} with {} sinks", place("score"), recipe.score_kind, budget.sinks),
+          "expected score recency and at least one sink, so that what is kept is sinks and one run of recent "
+          "tokens; set score.kind=recency and budget.sinks=4");
+  }
   if (budget.unit == Unit::bytes && budget.trigger > 0) {
     clash(fmt::format("{} {}", place("budget.bytes"), budget.bytes),
           fmt::format("{} {}", place("budget.trigger"), budget.trigger),
           "expected bytes to hold at every moment; set budget.trigger=0 or give the amount in tokens");
   }
-  const int window = recipe.score ? recipe.score->needs().attention_window : 0;
+  const int window =
+      recipe.score && recipe.score->keeps_window() ? recipe.score->needs().attention_window : 0;
   if (window > budget.recent) {
     clash(fmt::format("{} {}", place("score.window"), window),
           fmt::format("{} {}", place("budget.recent"), budget.recent),
@@ -194,12 +221,18 @@ Recipe RecipeDraft::finish(const std::string& name) const {
   recipe.propagate = choices_.at(Stage::propagate).kind;
   recipe.score_kind = choices_.at(Stage::score).kind;
   recipe.score = std::dynamic_pointer_cast<const ScorePolicy>(choices_.at(Stage::score).answer);
+  recipe.weight_kind = choices_.at(Stage::weight).kind;
+  recipe.weight = std::dynamic_pointer_cast<const WeightPolicy>(choices_.at(Stage::weight).answer);
+  recipe.select_kind = choices_.at(Stage::select).kind;
+  recipe.select = std::dynamic_pointer_cast<const SelectPolicy>(choices_.at(Stage::select).answer);
   recipe.budget = budget_;
   recipe.budget.layers = choices_.at(Stage::layers).kind;
   recipe.budget.heads = choices_.at(Stage::heads).kind;
   recipe.budget.layer_shares =
       std::dynamic_pointer_cast<const LayerShares>(choices_.at(Stage::layers).answer);
   recipe.budget.head_shares = std::dynamic_pointer_cast<const HeadShares>(choices_.at(Stage::heads).answer);
+  const bool limits = recipe.budget.layer_shares->has_limits() || recipe.budget.head_shares->has_limits();
+  if (limits && recipe.budget.unit == Unit::none) recipe.budget.unit = Unit::rule;
   recipe.store = choices_.at(Stage::store).kind;
   recipe.schedule = choices_.at(Stage::schedule).kind;
   recipe.route = choices_.at(Stage::route).kind;

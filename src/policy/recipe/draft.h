@@ -28,7 +28,10 @@ class RecipeDraft {
 
   void choose(Stage stage, const std::string& kind);
   void apply_answer(Stage stage, const Setting* kind, const std::vector<Setting>& parameters, bool replaces);
+  void apply_score(const StageSettings& settings);
   void apply_budget(const StageSettings& settings);
+  // Takes the settings of questions inside a stage out of its parameters and applies them.
+  void apply_questions(const std::vector<Stage>& questions, bool replaces, std::vector<Setting>& parameters);
   void apply_budget_parameters(const std::vector<Setting>& parameters, bool replaces);
   void check_pairs(const Recipe& recipe) const;
   // "score.window (recipe my.yaml:4)"; the key alone when it has its default.

@@ -30,6 +30,15 @@ std::string yaml_answer(const std::string& kind, const std::shared_ptr<const Pol
   return pairs.empty() ? kind : fmt::format("{{kind: {}{}}}", kind, pairs);
 }
 
+std::string yaml_score(const Recipe& recipe) {
+  const std::string pairs = recipe.score ? yaml_pairs(parameter_rows(*recipe.score)) : "";
+  std::string inner;
+  if (recipe.weight) inner += fmt::format(", weight: {}", yaml_answer(recipe.weight_kind, recipe.weight));
+  if (recipe.select) inner += fmt::format(", select: {}", yaml_answer(recipe.select_kind, recipe.select));
+  if (pairs.empty() && inner.empty()) return recipe.score_kind;
+  return fmt::format("{{kind: {}{}{}}}", recipe.score_kind, pairs, inner);
+}
+
 std::string yaml_budget(const BudgetSettings& budget) {
   return fmt::format("{{{}, layers: {}, heads: {}}}", yaml_pairs(parameter_rows(budget)).substr(2),
                      yaml_answer(budget.layers, budget.layer_shares),
@@ -45,6 +54,8 @@ std::string amount(const BudgetSettings& budget) {
                          budget.of == "held" ? "tokens held" : "tokens");
     case Unit::bytes:
       return fmt::format("{} in all", print_bytes(budget.bytes));
+    case Unit::rule:
+      return fmt::format("as its {} say", budget.head_shares->has_limits() ? "heads" : "layers");
     case Unit::none:
       break;
   }
@@ -58,7 +69,7 @@ std::string to_yaml(const Recipe& recipe) {
   if (!recipe.summary.empty()) out += fmt::format("summary: {}\n", yaml_text(recipe.summary));
   if (!recipe.source.empty()) out += fmt::format("source: {}\n", yaml_text(recipe.source));
   out += fmt::format("propagate: {}\n", recipe.propagate);
-  out += fmt::format("score: {}\n", yaml_answer(recipe.score_kind, recipe.score));
+  out += fmt::format("score: {}\n", yaml_score(recipe));
   out += fmt::format("budget: {}\n", yaml_budget(recipe.budget));
   out += fmt::format("store: {}\nschedule: {}\nroute: {}\n", recipe.store, recipe.schedule, recipe.route);
   return out;
@@ -69,12 +80,15 @@ std::string describe(const Recipe& recipe) {
   std::string out = fmt::format("{}, {}", recipe.name, amount(budget));
   if (budget.trigger > 0) out += fmt::format(" when above {}", budget.trigger);
   if (budget.sinks > 0) out += fmt::format(", {} sinks", budget.sinks);
+  if (budget.rolling) out += " that roll along";
   if (budget.recent > 0) out += fmt::format(", {} recent", budget.recent);
   if (!budget.skip_layers.empty()) {
     out += fmt::format(", layers {} whole", fmt::join(budget.skip_layers, " "));
   }
   if (budget.layers != "uniform") out += fmt::format(", {} layers", budget.layers);
   if (budget.heads != "equal") out += fmt::format(", {} heads", budget.heads);
+  if (recipe.weight) out += fmt::format(", {} weights", recipe.weight_kind);
+  if (recipe.select) out += fmt::format(", {} selected", recipe.select_kind);
   out += fmt::format(", {}", recipe.store);
   for (const std::string* answer : {&recipe.schedule, &recipe.route}) {
     if (*answer != "none") out += fmt::format(", {}", *answer);

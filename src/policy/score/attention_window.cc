@@ -2,10 +2,12 @@
 #include <kvcompress/error.h>  // Error
 
 #include <algorithm>  // std::max, std::min, std::fill
+#include <numeric>    // std::accumulate
 #include <vector>     // std::vector
 
-#include "policy/registry.h"      // KVC_ANSWER
-#include "policy/score_policy.h"  // ScorePolicy
+#include "policy/registry.h"         // KVC_ANSWER
+#include "policy/score_policy.h"     // ScorePolicy
+#include "policy/scoring/pooling.h"  // average_pooled, max_pooled
 
 namespace kvcompress {
 namespace {
@@ -27,6 +29,12 @@ class AttentionWindow final : public ScorePolicy {
         "false divides by the neighbours there are");
     visitor.choice("order", order_, {"pool_then_reduce", "reduce_then_pool"},
                    "pool each query head, then reduce the group, or the reverse (differs for max pools)");
+    visitor.choice(
+        "queries", queries_, {"mean", "sum"},
+        "how the window's queries are reduced to one; a mean does not depend on the window's length");
+    visitor.boolean("normalise", normalise_,
+                    "scale each query head to the same sum over the ranked tokens, so that heads that look "
+                    "near have as much say as those that look far");
     visitor.choice("group", group_, {"mean", "sum", "max"},
                    "how the query heads of a KV head are reduced to one");
   }
@@ -35,6 +43,8 @@ class AttentionWindow final : public ScorePolicy {
     if (kernel_ % 2 == 1) return {};
     return fmt::format("kernel: expected an odd number, got {}; take {}", kernel_, kernel_ + 1);
   }
+
+  bool keeps_window() const override { return true; }
 
   ScoreNeeds needs() const override { return {.attention_window = static_cast<int>(window_)}; }
 
@@ -51,8 +61,10 @@ class AttentionWindow final : public ScorePolicy {
     for (int g = 0; g < input.group; ++g) {
       const float* weights = input.window_weights.data() + static_cast<size_t>(g) * input.slots;
       rows[g].assign(weights, weights + prefix);
-      // The mean, so that a score does not depend on how long the window is.
-      for (float& weight : rows[g]) weight /= static_cast<float>(input.window_queries);
+      if (queries_ == "mean") {
+        for (float& weight : rows[g]) weight /= static_cast<float>(input.window_queries);
+      }
+      if (normalise_) make_sum_one(rows[g]);
       if (order_ == "pool_then_reduce") rows[g] = pooled(rows[g]);
     }
     std::vector<float> scores = reduced(rows);
@@ -65,35 +77,14 @@ class AttentionWindow final : public ScorePolicy {
  private:
   std::vector<float> pooled(const std::vector<float>& row) const {
     if (pool_ == "none" || kernel_ == 1) return row;
-    return pool_ == "max" ? max_pooled(row) : average_pooled(row);
+    return pool_ == "max" ? max_pooled(row, kernel_) : average_pooled(row, kernel_, count_padding_);
   }
 
-  // One pass over the row for each distance, so that the passes vectorise. Neighbours beyond the ends do not
-  // count.
-  std::vector<float> max_pooled(const std::vector<float>& row) const {
-    std::vector<float> out = row;
-    const auto size = static_cast<int64_t>(row.size());
-    for (int64_t distance = 1; distance <= std::min(kernel_ / 2, size - 1); ++distance) {
-      for (int64_t i = distance; i < size; ++i) out[i] = std::max(out[i], row[i - distance]);
-      for (int64_t i = 0; i < size - distance; ++i) out[i] = std::max(out[i], row[i + distance]);
-    }
-    return out;
-  }
-
-  std::vector<float> average_pooled(const std::vector<float>& row) const {
-    std::vector<double> sums(row.begin(), row.end());
-    const auto size = static_cast<int64_t>(row.size());
-    const int64_t half = kernel_ / 2;
-    for (int64_t distance = 1; distance <= std::min(half, size - 1); ++distance) {
-      for (int64_t i = distance; i < size; ++i) sums[i] += row[i - distance];
-      for (int64_t i = 0; i < size - distance; ++i) sums[i] += row[i + distance];
-    }
-    std::vector<float> out(row.size());
-    for (int64_t i = 0; i < size; ++i) {
-      const int64_t neighbours = std::min(i + half, size - 1) - std::max<int64_t>(i - half, 0) + 1;
-      out[i] = static_cast<float>(sums[i] / static_cast<double>(count_padding_ ? kernel_ : neighbours));
-    }
-    return out;
+  // A row without any weight stays as it is.
+  static void make_sum_one(std::vector<float>& row) {
+    const double sum = std::accumulate(row.begin(), row.end(), 0.0);
+    if (sum <= 0) return;
+    for (float& weight : row) weight = static_cast<float>(weight / sum);
   }
 
   std::vector<float> reduced(const std::vector<std::vector<float>>& rows) const {
@@ -115,6 +106,8 @@ class AttentionWindow final : public ScorePolicy {
   int64_t kernel_ = 7;
   bool count_padding_ = true;
   std::string order_ = "pool_then_reduce";
+  std::string queries_ = "mean";
+  bool normalise_ = false;
   std::string group_ = "mean";
 };
 
