@@ -223,8 +223,9 @@ void HeadSlots::set_key(int32_t live_index, const float* key) {
   pool_->form().load(views_[at.page].payload, at.slot, nullptr, value.data());
   own(at.page);
   if (pool_->form().store(pool_->payload(ids_[at.page]), at.slot, 1, key, 0, value.data(), 0) >= 0) {
-    throw InputError(fmt::format("[cache] expected a key that the page form can hold, got one beyond it; check "
-                                 "the model"));
+    throw InputError(
+        fmt::format("[cache] expected a key that the page form can hold, got one beyond it; check "
+                    "the model"));
   }
 }
 

@@ -46,9 +46,9 @@ class alignas(64) HeadSlots {  // a cache line each, as neighbours are written b
   void slots(std::span<int32_t> out) const;
   void pinned(std::span<uint8_t> out) const;  // [length()] 1 where pinned
   void pin(int32_t live_index, bool value);
-  void set_bias(int32_t live_index, float value);  // finite; the pool must have been made with bias
-  void set_scores(std::span<const float> scores);  // [length()]; the pool must have been made with scores
-  void scores(std::span<float> out) const;         // [length()]
+  void set_bias(int32_t live_index, float value);      // finite; the pool must have been made with bias
+  void set_scores(std::span<const float> scores);      // [length()]; the pool must have been made with scores
+  void scores(std::span<float> out) const;             // [length()]
   void set_key(int32_t live_index, const float* key);  // [head_dim]; InputError for what the form cannot hold
   // One token as float32 [head_dim]; either pointer may be null.
   void load(int32_t live_index, float* key, float* value) const;

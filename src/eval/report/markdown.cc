@@ -170,14 +170,13 @@ std::string results_markdown(const std::vector<SummaryRow>& rows, const std::str
   if (!rows.empty()) {
     const Json& row = rows.front().row;
     const Json build = row.value("build", Json::object()), machine = row.value("machine", Json::object());
-    text += fmt::format(
-        "Suite `{}`, version {} {}, {} with {} threads ({}), {} samples each drawn again 2,000 times.\n",
-        row.value("suite", ""), build.value("version", ""), build.value("commit", ""),
-        machine.value("cpu", ""), machine.value("threads", 0), machine.value("instruction_set", ""),
-        "paired");
+    text += fmt::format("Suite `{}`, version {} {}, {} with {} threads ({}).\n", row.value("suite", ""),
+                        build.value("version", ""), build.value("commit", ""), machine.value("cpu", ""),
+                        machine.value("threads", 0), machine.value("instruction_set", ""));
   }
   text +=
-      "\nBrackets are 95 % bootstrap intervals over the samples. ▲: better than the full cache beyond the "
+      "\nBrackets are 95 % intervals of 2,000 bootstrap draws of the samples. ▲: better than the full cache "
+      "beyond the "
       "interval "
       "of the paired difference. ▼: worse than random eviction at the same budget beyond it. A figure with "
       "few "

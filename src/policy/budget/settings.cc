@@ -33,9 +33,10 @@ void BudgetSettings::visit(ParameterVisitor& visitor) {
                   "decode hold: slots evicted at once, so that scoring is paid once for as many tokens; 0: 1 "
                   "where a slot's score never changes, else an eighth of the budget, 128 at most");
   std::string positions = rolling ? "rolling" : "original";
-  visitor.choice("positions", positions, {"original", "rolling"},
-                 "original: kept keys stay where they were read; rolling: the sinks follow the recent tokens, so "
-                 "that distances never exceed the budget (needs score recency and sinks)");
+  visitor.choice(
+      "positions", positions, {"original", "rolling"},
+      "original: kept keys stay where they were read; rolling: the sinks follow the recent tokens, so "
+      "that distances never exceed the budget (needs score recency and sinks)");
   rolling = positions == "rolling";
   visitor.integers("skip_layers", skip_layers, 0, 4095, "layers that are never compressed, from 0");
 }

@@ -13,6 +13,9 @@ const fullRow = () => rowsOfTask().find(isFull);
 // The chosen budget's rows, and those that have no budget of the suite's (full among them).
 const rowsAtBudget = () => shownRows().filter((row) => row.budget === STATE.budget || row.budget === '');
 
+// All budgets while a picture with a line for each row can hold them, else the chosen one.
+const listedRows = () => (shownRows().length > 40 ? rowsAtBudget() : shownRows());
+
 const valueOf = (row, key) => (row && row.figures[key] ? row.figures[key].value[0] : undefined);
 const kindsOfTask = () => DATA.kinds.filter((kind) => rowsOfTask().some((row) => row.figures[kind.key]));
 const qualityKinds = () => kindsOfTask().filter((kind) => !TIMES.includes(kind.key));

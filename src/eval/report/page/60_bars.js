@@ -69,7 +69,7 @@ function qualityShare(row) {
 
 function efficiency(svg, width, scheme) {
   const full = fullRow();
-  const rows = shownRows().filter((row) => qualityShare(row) !== undefined && full && row.bytes > 0);
+  const rows = listedRows().filter((row) => qualityShare(row) !== undefined && full && row.bytes > 0);
   if (rows.length === 0) return null;
   const value = (row) => qualityShare(row) / (row.bytes / full.bytes);
   const listed = rows.slice().sort((a, b) => value(b) - value(a));

@@ -85,7 +85,7 @@ function deltaColumns() {
 }
 
 function deltas(svg, width, scheme) {
-  const columns = deltaColumns(), rows = shownRows().filter((row) => !isFull(row));
+  const columns = deltaColumns(), rows = listedRows().filter((row) => !isFull(row));
   if (columns.length === 0 || rows.length === 0) return null;
   const left = nameWidth(rows.map(named), width), line = 18, top = 20;
   const x = d3.scaleBand().domain(columns.map((column) => column.title)).range([left, width - 2]).padding(0.03);
