@@ -41,7 +41,7 @@ struct Recipe {
 
 // How a recipe is asked for on the command line.
 struct RecipeRequest {
-  std::string recipe;  // NAME | FILE.yaml | A+B; empty: full, or snapkv when only a budget is given
+  std::string recipe;  // NAME | FILE.yaml | A+B; empty: full, or auto when only a budget is given
   std::vector<std::string> overrides;  // "stage.key=value"
   std::string budget;                  // "1024", "25%", "64MiB"; empty: as the recipe says
 };

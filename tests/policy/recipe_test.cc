@@ -66,10 +66,10 @@ TEST(Presets, HaveTheSettingsOfTheirSources) {
   }
 }
 
-TEST(Resolve, EmptyIsFullAndABudgetAloneIsSnapkv) {
+TEST(Resolve, EmptyIsFullAndABudgetAloneIsAuto) {
   EXPECT_EQ(resolve_recipe({}).name, "full");
-  EXPECT_EQ(resolve_recipe({"", {}, "1024"}).name, "snapkv");
-  EXPECT_EQ(resolve_recipe({"", {"budget.tokens=1024"}, ""}).name, "snapkv");
+  EXPECT_EQ(resolve_recipe({"", {}, "1024"}).name, "auto");
+  EXPECT_EQ(resolve_recipe({"", {"budget.tokens=1024"}, ""}).name, "auto");
 }
 
 TEST(Resolve, BudgetReplacesTheAmount) {

@@ -121,7 +121,7 @@ std::vector<std::string> preset_names() {
 Recipe resolve_recipe(const RecipeRequest& request) {
   const std::vector<StageSettings> overrides = command_line_settings(request);
   std::string wanted = request.recipe;
-  if (wanted.empty()) wanted = gives_amount(overrides) ? "snapkv" : "full";
+  if (wanted.empty()) wanted = gives_amount(overrides) ? "auto" : "full";
   std::vector<RecipeText> texts;
   for (const std::string& part : split(wanted)) texts.push_back(read_part(part));
   return build(texts, overrides);
