@@ -8,10 +8,11 @@ export JOBS ?= $(shell nproc)
 PREFIX ?= /usr/local
 CMAKE_FLAGS ?=
 
-# $(call compile,PRESET): configures once (ninja configures again when that is needed) and builds.
+# $(call compile,PRESET[,TARGETS]): configures once (ninja configures again when that is needed) and builds, all of it or
+# what the build preset TARGETS names.
 compile = { [ -f build/$(1)/build.ninja ] && [ "$$(cat build/$(1)/flags 2> /dev/null)" = "$(CMAKE_FLAGS)" ] || \
 	{ cmake --fresh --preset $(1) $(CMAKE_FLAGS) && echo "$(CMAKE_FLAGS)" > build/$(1)/flags; }; } && \
-	cmake --build --preset $(1) -j $(JOBS)
+	cmake --build --preset $(or $(2),$(1)) -j $(JOBS)
 
 .PHONY: help
 help: ## say what there is
@@ -46,7 +47,7 @@ format: deps-check ## format all sources in place
 	@scripts/sources.sh | xargs clang-format-14 -i
 
 .PHONY: asan
-asan: deps-test llama ## run the fast tests under AddressSanitizer and UndefinedBehaviorSanitizer
+asan: deps-check llama ## run the fast tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(call compile,asan)
 	@ctest --preset asan
 
@@ -57,7 +58,7 @@ neon: deps-check ## cross-compile the kernels for 64-bit ARM, and test them unde
 
 .PHONY: fuzz
 fuzz: deps-check llama ## read mutated models and recipes for a minute (FUZZ_SECONDS)
-	@$(call compile,fuzz)
+	@$(call compile,asan,fuzz)
 	@scripts/fuzz.sh
 
 .PHONY: docs

@@ -1,7 +1,7 @@
 # Every build option, in one place.
 option(KVC_BUILD_TESTS "Build the tests" ON)
 option(KVC_BUILD_BENCHMARKS "Build the programs in benchmarks/" ON)
-option(KVC_FUZZ "Build the fuzz targets in fuzz/ (needs clang)" OFF)
+option(KVC_FUZZ "Build the fuzz targets in fuzz/ (needs clang; with KVC_SANITIZE)" OFF)
 option(KVC_WERROR "Treat the warnings of GCC as errors" OFF)
 option(KVC_SANITIZE "Build with AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
 option(KVC_COVERAGE "Build with coverage counters" OFF)

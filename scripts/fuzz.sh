@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Runs every fuzz target of build/fuzz for its share of FUZZ_SECONDS (60). What breaks one is kept in build/fuzz/found.
+# Runs every fuzz target of build/asan for its share of FUZZ_SECONDS (60). What breaks one is kept in build/asan/found.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/common.sh
 
-build=build/fuzz
+build=build/asan
 seconds=${FUZZ_SECONDS:-60}
 mkdir -p "$build/found"
 
