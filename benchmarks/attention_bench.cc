@@ -96,7 +96,7 @@ class Caches {
       const int used = std::min(kPageSlots, options_.length - first);
       views_.push_back({memory_ + order[p] * page_bytes, positions_.data() + first, nullptr, first,
                         first + used - 1, static_cast<uint8_t>(used), static_cast<uint8_t>(used),
-                        FormId::f16});
+                        /*packed=*/nullptr});
     }
   }
 

@@ -6,6 +6,7 @@
 #include <cstdio>     // std::printf
 #include <cstdlib>    // std::atoi
 #include <cstring>    // std::strcmp
+#include <memory>     // std::unique_ptr
 #include <numeric>    // std::iota
 #include <random>     // std::mt19937
 #include <string>     // std::string
@@ -34,7 +35,9 @@ constexpr int kChunk = 512;
 class Heads {
  public:
   explicit Heads(const Options& options)
-      : options_(options), pool_(make_f16_form(options.head_dim), PoolOptions{}) {
+      : options_(options),
+        form_(make_f16_form(options.head_dim)),
+        pool_(form_->payload_bytes(), options.head_dim, PoolOptions{}, &memory_) {
     std::mt19937 random(1);
     std::normal_distribution<float> normal;
     rows_.resize(size_t{kChunk} * options.head_dim);
@@ -45,7 +48,7 @@ class Heads {
   void fill(int length) {
     heads_.clear();
     for (int h = 0; h < options_.heads; ++h) {
-      heads_.emplace_back(&pool_);
+      heads_.emplace_back(&pool_, form_.get());
       for (int first = 0; first < length; first += kChunk) append(heads_.back(), first, kChunk);
     }
   }
@@ -61,7 +64,10 @@ class Heads {
 
  private:
   Options options_;
-  PagePool pool_;  // outlives the heads
+  // These outlive the heads.
+  std::unique_ptr<PageForm> form_;
+  CacheMemory memory_;
+  PagePool pool_;
   std::vector<float> rows_;
   std::vector<int32_t> positions_;
   std::vector<HeadSlots> heads_;

@@ -5,7 +5,10 @@
 #include <string>  // std::to_string
 
 #include "attention/kernels.h"
-#include "kvcompress/error.h"  // UsageError
+#include "attention/scratch.h"  // Scratch
+#include "attention/unpack.h"   // unpacked
+#include "codec/packed_form.h"  // PackedForm
+#include "kvcompress/error.h"   // UsageError
 
 namespace kvcompress {
 namespace {
@@ -32,24 +35,30 @@ void check_shape(const AttentionShape& shape) {
   }
 }
 
-// All pages of a call are of one form so far; the first page tells which.
+// A task's packed pages are of one form and stand in front of its exact ones.
 template <typename Task>
-const AttentionKernels& choose_kernels(std::span<const Task> tasks) {
-  static const Isa isa = active_isa();
-  FormId form = FormId::f16;
-  bool found = false;
+void check_forms(std::span<const Task> tasks, const AttentionShape& shape) {
   for (const Task& task : tasks) {
+    const PackedForm* form = task.pages.empty() ? nullptr : task.pages.front().packed;
+    if (form != nullptr && form->head_dim() != shape.head_dim) {
+      throw UsageError("[attention] expected packed pages of " + std::to_string(shape.head_dim) +
+                       " channels, got " + std::to_string(form->head_dim()) +
+                       "; check how the cache was made");
+    }
     for (const PageView& page : task.pages) {
-      if (found && page.form != form) {
-        throw UsageError("[attention] expected pages of one form in a call, got forms " +
-                         std::to_string(static_cast<int>(form)) + " and " +
-                         std::to_string(static_cast<int>(page.form)) + "; call once per form and merge");
+      if (page.packed != nullptr && page.packed != form) {
+        throw UsageError(
+            "[attention] expected packed pages of one form in front of exact ones, got another "
+            "order; check how the cache was made");
       }
-      form = page.form;
-      found = true;
+      form = page.packed;
     }
   }
-  return attention_kernels(form, isa);
+}
+
+const AttentionKernels& chosen_kernels() {
+  static const AttentionKernels& kernels = attention_kernels(active_isa());
+  return kernels;
 }
 
 }  // namespace
@@ -57,7 +66,8 @@ const AttentionKernels& choose_kernels(std::span<const Task> tasks) {
 void attend_decode(std::span<const DecodeTask> tasks, const AttentionShape& shape, Precision precision,
                    ThreadPool& pool) {
   check_shape(shape);
-  attend_decode(tasks, shape, precision, pool, choose_kernels(tasks));
+  check_forms(tasks, shape);
+  attend_decode(tasks, shape, precision, pool, chosen_kernels());
 }
 
 void attend_decode(std::span<const DecodeTask> tasks, const AttentionShape& shape, ThreadPool& pool) {
@@ -67,19 +77,36 @@ void attend_decode(std::span<const DecodeTask> tasks, const AttentionShape& shap
 void attend_prefill(std::span<const PrefillTask> tasks, const AttentionShape& shape, Precision precision,
                     ThreadPool& pool) {
   check_shape(shape);
-  attend_prefill(tasks, shape, precision, pool, choose_kernels(tasks));
+  check_forms(tasks, shape);
+  attend_prefill(tasks, shape, precision, pool, chosen_kernels());
 }
 
 void capture_scores(std::span<const CaptureTask> tasks, const AttentionShape& shape, ThreadPool& pool) {
   check_shape(shape);
-  capture_scores(tasks, shape, pool, choose_kernels(tasks));
+  check_forms(tasks, shape);
+  capture_scores(tasks, shape, pool, chosen_kernels());
 }
 
 void key_norms(std::span<const PageView> pages, int head_dim, float* norms) {
   check_shape({.head_dim = head_dim, .group = 1, .scale = 1, .sliding_window = 0});
-  if (pages.empty()) return;
-  attention_kernels(pages.front().form, active_isa())
-      .key_norms(pages.data(), static_cast<int>(pages.size()), head_dim, norms);
+  key_norms(pages, head_dim, norms, chosen_kernels());
+}
+
+void key_norms(std::span<const PageView> pages, int head_dim, float* norms, const AttentionKernels& kernels) {
+  static thread_local Scratch scratch;
+  for (size_t p = 0; p < pages.size();) {
+    size_t end = p;
+    while (end < pages.size() && pages[end].packed == nullptr) ++end;
+    if (end > p) {
+      kernels.key_norms(pages.data() + p, static_cast<int>(end - p), head_dim, norms + p * kPageSlots);
+      p = end;
+      continue;
+    }
+    const PageView page =
+        unpacked(pages[p], head_dim, PageParts::keys, scratch.reserve(unpack_bytes(head_dim)));
+    kernels.key_norms(&page, 1, head_dim, norms + p * kPageSlots);
+    ++p;
+  }
 }
 
 }  // namespace kvcompress

@@ -1,6 +1,7 @@
 // Attention over ragged paged caches: prefill over a chunk, decode, and score capture. Each operation is
 // declared here once, checked and dispatched once (attention.cc), and has kernels per instruction set beside
 // a plain scalar twin. Keys are rotated already; queries come rotated and unscaled. All sums are float32.
+// The pages of a task are those of one head, packed ones (all of one form) in front of exact ones.
 #pragma once
 
 #include <cstdint>  // int32_t
@@ -28,6 +29,9 @@ struct DecodeTask {
   float* output;       // [group][head_dim]
   float* log_sum_exp;  // [group] of the scaled logits (bias included), or nullptr
   int32_t position;    // of the query; its own key is in the pages already
+  // [group][pages.size() * kPageSlots], by physical slot: the scaled logits (bias included) that the weights
+  // came from, -inf where the mask hides the slot. nullptr: not wanted.
+  float* logits = nullptr;
 };
 
 // A run of queries of one sequence against one KV head; the chunk's own keys are in the pages already.

@@ -1,14 +1,16 @@
 // Decode: each task's pages are cut into ranges, the ranges are computed in any order by any thread, and
-// whoever finishes a task's last range merges them in order. The cut depends on the number of pages alone, so
-// a result does not depend on the threads or on the other tasks.
-#include <atomic>   // std::atomic
-#include <cmath>    // std::exp2
-#include <cstring>  // std::memcpy, std::memset
-#include <span>     // std::span
+// whoever finishes a task's last range merges them in order. The cut depends on the numbers of packed and of
+// exact pages alone, so a result does not depend on the threads or on the other tasks.
+#include <algorithm>  // std::min, std::max, std::partition_point
+#include <atomic>     // std::atomic
+#include <cmath>      // std::exp2
+#include <cstring>    // std::memcpy, std::memset
+#include <span>       // std::span
 
 #include "attention/attention.h"
 #include "attention/kernels.h"
 #include "attention/merge.h"
+#include "attention/packed_scratch.h"
 #include "attention/scratch.h"
 
 namespace kvcompress {
@@ -22,6 +24,7 @@ constexpr int64_t kAlonePages = 6;
 struct TaskPlan {
   int64_t first_range;
   int ranges;
+  int packed_pages;  // in front
   std::atomic<int> unfinished;
 };
 
@@ -36,8 +39,30 @@ struct Plan {
 
 size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
-int ranges_of(const DecodeTask& task) {
-  return static_cast<int>((task.pages.size() + kRangePages - 1) / kRangePages);
+int ranges_of(int64_t pages) { return static_cast<int>((pages + kRangePages - 1) / kRangePages); }
+
+int packed_pages_of(const DecodeTask& task) {
+  const auto is_packed = [](const PageView& page) { return page.packed != nullptr; };
+  return static_cast<int>(std::partition_point(task.pages.begin(), task.pages.end(), is_packed) -
+                          task.pages.begin());
+}
+
+int ranges_of(const DecodeTask& task, int packed_pages) {
+  return ranges_of(packed_pages) + ranges_of(static_cast<int64_t>(task.pages.size()) - packed_pages);
+}
+
+// Pages [first, first + count) of a task, and how many of the same form follow them.
+struct Range {
+  int64_t first, count, following;
+};
+
+Range range_of(const DecodeTask& task, int packed_pages, int64_t index) {
+  const int64_t packed_ranges = ranges_of(packed_pages);
+  const bool packed = index < packed_ranges;
+  const int64_t end = packed ? packed_pages : static_cast<int64_t>(task.pages.size());
+  const int64_t first = packed ? index * kRangePages : packed_pages + (index - packed_ranges) * kRangePages;
+  const int64_t count = std::min<int64_t>(kRangePages, end - first);
+  return {first, count, end - first - count};
 }
 
 void scale_queries(const DecodeTask& task, const AttentionShape& shape, float* out) {
@@ -54,7 +79,7 @@ void scale_queries(const DecodeTask& task, const AttentionShape& shape, float* o
 Plan make_plan(std::span<const DecodeTask> tasks, const AttentionShape& shape, Scratch& scratch) {
   Plan plan{};
   for (const DecodeTask& task : tasks) {
-    plan.ranges += ranges_of(task);
+    plan.ranges += ranges_of(task, packed_pages_of(task));
     plan.pages += static_cast<int64_t>(task.pages.size());
   }
   const size_t query_floats = static_cast<size_t>(shape.group) * padded_head_dim(shape.head_dim);
@@ -71,8 +96,9 @@ Plan make_plan(std::span<const DecodeTask> tasks, const AttentionShape& shape, S
 
   int64_t range = 0;
   for (size_t t = 0; t < tasks.size(); ++t) {
-    const int ranges = ranges_of(tasks[t]);
-    new (&plan.tasks[t]) TaskPlan{range, ranges, ranges};
+    const int packed_pages = packed_pages_of(tasks[t]);
+    const int ranges = ranges_of(tasks[t], packed_pages);
+    new (&plan.tasks[t]) TaskPlan{range, ranges, packed_pages, ranges};
     for (int i = 0; i < ranges; ++i) plan.range_task[range++] = static_cast<int32_t>(t);
     scale_queries(tasks[t], shape, plan.queries + t * query_floats);
   }
@@ -82,8 +108,9 @@ Plan make_plan(std::span<const DecodeTask> tasks, const AttentionShape& shape, S
 void finish(const DecodeTask& task, const AttentionShape& shape, const float* partials, int ranges) {
   const int stride = partial_floats(shape.head_dim);
   for (int g = 0; g < shape.group; ++g) {
-    const float log_sum_exp = merge_partials(partials + g * stride, ranges, shape.group * stride,
-                                             shape.head_dim, task.output + g * shape.head_dim);
+    const float log_sum_exp =
+        merge_partials(ranges > 0 ? partials + g * stride : nullptr, ranges, shape.group * stride,
+                       shape.head_dim, task.output + g * shape.head_dim);
     if (task.log_sum_exp != nullptr) task.log_sum_exp[g] = log_sum_exp;
   }
 }
@@ -92,26 +119,32 @@ void finish(const DecodeTask& task, const AttentionShape& shape, const float* pa
 
 void attend_decode(std::span<const DecodeTask> tasks, const AttentionShape& shape, Precision precision,
                    ThreadPool& pool, const AttentionKernels& kernels) {
-  const auto kernel = precision == Precision::fast ? kernels.decode_fast : kernels.decode_exact;
+  const auto exact_kernel = precision == Precision::fast ? kernels.decode_fast : kernels.decode_exact;
   static thread_local Scratch scratch;
   const Plan plan = make_plan(tasks, shape, scratch);
   const int64_t partial_row = int64_t{shape.group} * partial_floats(shape.head_dim);
   const int64_t query_floats = int64_t{shape.group} * padded_head_dim(shape.head_dim);
 
+  const auto compute = [&](DecodePart part) {
+    const PackedForm* const form = part.pages[0].packed;
+    if (form == nullptr) return exact_kernel(part, shape);
+    static thread_local Scratch packed;
+    part.scratch = packed.reserve(packed_scratch(nullptr, *form, shape).bytes);
+    kernels.decode_packed(part, shape, precision);
+  };
   auto compute_range = [&](int64_t range, int /*worker*/) {
     const int32_t t = plan.range_task[range];
     const DecodeTask& task = tasks[t];
     TaskPlan& task_plan = plan.tasks[t];
-    const int64_t first_page = (range - task_plan.first_range) * kRangePages;
-    const int64_t rest = static_cast<int64_t>(task.pages.size()) - first_page;
-    const int64_t pages = std::min<int64_t>(kRangePages, rest);
-    kernel({.pages = task.pages.data() + first_page,
-            .n_pages = static_cast<int>(pages),
-            .n_following = static_cast<int>(rest - pages),
-            .query = plan.queries + t * query_floats,
-            .position = task.position,
-            .partial = plan.partials + range * partial_row},
-           shape);
+    const Range part = range_of(task, task_plan.packed_pages, range - task_plan.first_range);
+    compute({.pages = task.pages.data() + part.first,
+             .n_pages = static_cast<int>(part.count),
+             .n_following = static_cast<int>(part.following),
+             .query = plan.queries + t * query_floats,
+             .position = task.position,
+             .partial = plan.partials + range * partial_row,
+             .logits = task.logits == nullptr ? nullptr : task.logits + part.first * kPageSlots,
+             .logits_stride = static_cast<int64_t>(task.pages.size()) * kPageSlots});
     if (task_plan.unfinished.fetch_sub(1, std::memory_order_acq_rel) == 1) {
       finish(task, shape, plan.partials + task_plan.first_range * partial_row, task_plan.ranges);
     }

@@ -1,6 +1,7 @@
-// Score capture and key norms over f16 pages, in float32. Rows are query heads (query major); six at a time
+// Score capture and key norms, in float32. Rows are query heads (query major); six at a time
 // are multiplied with a page's keys, and each adds its weights to the sums of its head.
 #include "attention/f16_tile.h"
+#include "attention/unpack.h"  // unpacked
 
 namespace kvcompress::KVC_ISA {
 namespace {
@@ -15,7 +16,14 @@ struct Rows {
   float* log_sum_exp;     // [kBlockRows] in units of log 2; +inf for rows that count for nothing
   int32_t *first, *last;  // [kBlockRows] positions that the row sees
   int32_t* head;          // [kBlockRows]
+  std::byte* unpacked;    // a packed page, while it is converted
 };
+
+// Floats of scratch memory in front of `unpacked`; whole cache lines.
+constexpr int scratch_floats(int padded) {
+  return (kBlockRows + kPageSlots) * padded + kProductRows * kPageSlots + 4 * kBlockRows;
+}
+static_assert(scratch_floats(16) % 16 == 0);
 
 Rows split(std::byte* scratch, int padded) {
   Rows rows{};
@@ -27,6 +35,7 @@ Rows split(std::byte* scratch, int padded) {
   rows.first = reinterpret_cast<int32_t*>(rows.log_sum_exp + kBlockRows);
   rows.last = rows.first + kBlockRows;
   rows.head = rows.last + kBlockRows;
+  rows.unpacked = scratch + scratch_floats(padded) * sizeof(float);
   return rows;
 }
 
@@ -62,9 +71,10 @@ KVC_INLINE void add_weights(const PageView& page, const Rows& rows, int r, const
   }
 }
 
-void capture_page(const PageView& page, int padded, const Rows& rows, int count, float* sums,
+void capture_page(const PageView& page, int head_dim, const Rows& rows, int count, float* sums,
                   int64_t stride) {
-  convert_keys<F32Tile>(page, padded, rows.keys);
+  const int padded = padded_head_dim(head_dim);
+  convert_keys<F32Tile>(unpacked(page, head_dim, PageParts::keys, rows.unpacked), padded, rows.keys);
   for (int row = 0; row < count; row += kProductRows) {
     product_panel<F32Tile, false>(rows.queries + row * padded, padded, rows.keys, kPanelWide, padded,
                                   rows.scores, kPageSlots);
@@ -77,8 +87,7 @@ void capture_page(const PageView& page, int padded, const Rows& rows, int count,
 }  // namespace
 
 size_t f16_capture_scratch(const AttentionShape& shape) {
-  const size_t padded = padded_head_dim(shape.head_dim);
-  return sizeof(float) * ((kBlockRows + kPageSlots) * padded + kProductRows * kPageSlots + 4 * kBlockRows);
+  return sizeof(float) * scratch_floats(padded_head_dim(shape.head_dim)) + unpack_bytes(shape.head_dim);
 }
 
 void f16_capture(const CapturePart& part, const AttentionShape& shape) {
@@ -94,7 +103,7 @@ void f16_capture(const CapturePart& part, const AttentionShape& shape) {
     load_rows(part, shape, from, count, rows);
     for (int p = 0; p < part.n_pages; ++p) {
       if (sees_none(part.pages[p], rows.first[0], rows.last[count - 1])) continue;
-      capture_page(part.pages[p], padded, rows, count, part.sums + p * kPageSlots, part.sums_stride);
+      capture_page(part.pages[p], shape.head_dim, rows, count, part.sums + p * kPageSlots, part.sums_stride);
     }
   }
 }

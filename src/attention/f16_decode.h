@@ -9,6 +9,7 @@
 #pragma once
 
 #include "attention/f16_kernels.h"
+#include "attention/online_softmax.h"  // mask_page, weigh_page, give_page
 
 namespace kvcompress::KVC_ISA {
 
@@ -27,6 +28,8 @@ struct PagePass {
   const float* query;           // [rows][padded]
   const uint16_t* query_pairs;  // the same in BF16, for the math that wants it
   float* partial;               // [rows][partial_floats]
+  float* logits;                // of the page's first slot, rows logits_stride apart; nullptr: not wanted
+  int64_t logits_stride;
   int padded;
   int32_t first, last;  // positions that the query sees
   bool masked;          // some slot of the page is hidden
@@ -47,53 +50,19 @@ KVC_INLINE int slot_at(int i) {
   return i % kStreams * (kPageSlots / kStreams) + i / kStreams * kStep;
 }
 
-// Adds the bias and hides what the query does not see.
-template <int kRows>
-KVC_INLINE void apply_mask(const PagePass& pass, float (&scores)[kRows][kPageSlots]) {
-  const PageView& page = *pass.page;
-  for (int s = 0; s < kPageSlots; s += kLanes) {
-    const Mask16 seen = in_range(page.positions + s, pass.first, pass.last);
-    const F32x16 bias = page.bias == nullptr ? zero() : mul(load(page.bias + s), broadcast(kLog2E));
-    for (int r = 0; r < kRows; ++r) {
-      const F32x16 score = add(load(&scores[r][s]), bias);
-      store(&scores[r][s], select(seen, score, broadcast(-__builtin_inff())));
-    }
-  }
-}
-
-// Turns a row's scores into weights and brings its partial to the new maximum.
-KVC_INLINE void weigh(float (&scores)[kPageSlots], float* partial, int padded) {
-  F32x16 score[kKeyGroups];
-  for (int g = 0; g < kKeyGroups; ++g) score[g] = load(scores + g * kLanes);
-  const F32x16 greatest = max(max(score[0], score[1]), max(score[2], score[3]));
-  float maximum = partial_maximum(partial, padded);
-  float sum = partial_sum(partial, padded);
-  if (any_greater(greatest, broadcast(maximum))) {
-    const float raised = reduce_max(greatest);
-    const F32x16 shrink = exp2(broadcast(maximum - raised));
-    for (int c = 0; c < padded; c += kLanes) store(partial + c, mul(load(partial + c), shrink));
-    float factor[kLanes];
-    store(factor, shrink);
-    sum *= factor[0];
-    maximum = raised;
-    partial_maximum(partial, padded) = raised;
-  }
-  F32x16 weight[kKeyGroups];
-  for (int g = 0; g < kKeyGroups; ++g) {
-    weight[g] = exp2(sub(score[g], broadcast(maximum)));
-    store(scores + g * kLanes, weight[g]);
-  }
-  partial_sum(partial, padded) = sum + reduce_add(add(add(weight[0], weight[1]), add(weight[2], weight[3])));
-}
-
 template <class Math, int kRows>
 void pass_page(const PagePass& pass) {
   alignas(64) float scores[kRows][kPageSlots];
   constexpr int kWide = width_for(kRows);
   for (int g = 0; g < kKeyGroups; g += kWide) Math::template score<kRows, kWide>(pass, g, scores);
-  if (pass.masked || pass.page->bias != nullptr) apply_mask(pass, scores);
+  if (pass.masked || pass.page->bias != nullptr) {
+    mask_page(*pass.page, pass.first, pass.last, &scores[0][0], kRows);
+  }
   for (int r = 0; r < kRows; ++r) {
-    weigh(scores[r], pass.partial + r * (pass.padded + kPartialTail), pass.padded);
+    if (pass.logits != nullptr) give_page(scores[r], pass.logits + r * pass.logits_stride);
+    float* partial = pass.partial + r * (pass.padded + kPartialTail);
+    weigh_page(scores[r], partial, pass.padded, partial_maximum(partial, pass.padded),
+               partial_sum(partial, pass.padded));
   }
   const typename Math::template Weights<kRows> weights(scores);
   int c = 0;
@@ -142,12 +111,17 @@ KVC_INLINE void decode(const DecodePart& part, const AttentionShape& shape, cons
   const int passes = (shape.group + kMaxRows - 1) / kMaxRows;
   for (int p = 0; p < part.n_pages; ++p) {
     const PageView& page = part.pages[p];
-    if (sees_none(page, first, part.position)) continue;
+    if (sees_none(page, first, part.position)) {
+      give_hidden_page(part, shape.group, p);
+      continue;
+    }
     PagePass pass{.page = &page,
                   .ahead = part.pages[p + 1 < part.n_pages + part.n_following ? p + 1 : p].payload,
                   .query = nullptr,
                   .query_pairs = nullptr,
                   .partial = nullptr,
+                  .logits = nullptr,
+                  .logits_stride = part.logits_stride,
                   .padded = padded,
                   .first = first,
                   .last = part.position,
@@ -158,6 +132,9 @@ KVC_INLINE void decode(const DecodePart& part, const AttentionShape& shape, cons
       pass.query = part.query + row * padded;
       pass.query_pairs = query_pairs == nullptr ? nullptr : query_pairs + row * padded;
       pass.partial = part.partial + row * (padded + kPartialTail);
+      if (part.logits != nullptr) {
+        pass.logits = part.logits + row * part.logits_stride + int64_t{p} * kPageSlots;
+      }
       Passes<Math>::kByRows[rows](pass);
     }
   }

@@ -1,12 +1,15 @@
-// The table of one instruction set for pages in f16 form.
+// The table of one instruction set.
 #include "attention/f16_kernels.h"
+
+#include "attention/packed_decode.h"  // packed_decode
 
 namespace kvcompress::KVC_ISA {
 
-extern const AttentionKernels kF16Attention;
-const AttentionKernels kF16Attention{
+extern const AttentionKernels kAttention;
+const AttentionKernels kAttention{
     .decode_fast = f16_decode_fast,
     .decode_exact = f16_decode_exact,
+    .decode_packed = packed_decode,
     .prefill_fast = f16_prefill_fast,
     .prefill_exact = f16_prefill_exact,
     .prefill_scratch = f16_prefill_scratch,

@@ -1,4 +1,4 @@
-// Prefill over f16 pages as blocked matrix products. A block's rows are its query heads (query major). Keys
+// Prefill as blocked matrix products. A block's rows are its query heads (query major). Keys
 // and values go by in tiles of two pages, converted once for all rows; six rows at a time are multiplied with
 // the keys, turned into weights, and multiplied with the values, so that their logits never leave the
 // first-level cache.
@@ -6,6 +6,7 @@
 // Masks are looked at only in tiles that some row of the six does not see whole; what they hide has weight 0
 // exactly, so a row's result does not depend on the other rows of its block.
 #include "attention/f16_column_sums.h"
+#include "attention/unpack.h"  // unpacked
 
 namespace kvcompress::KVC_ISA {
 namespace {
@@ -25,6 +26,7 @@ struct Layout {
   float* total;      // [rows][16], by lane
   int32_t* first;    // [rows] positions that the row sees
   int32_t* last;
+  std::byte* unpacked;  // a packed page, while it is converted
   size_t bytes;
 };
 
@@ -43,6 +45,7 @@ KVC_INLINE Layout<Tile> layout(std::byte* base, int rows, int padded) {
   take(l.total, base, l.bytes, n * kLanes);
   take(l.first, base, l.bytes, n);
   take(l.last, base, l.bytes, n);
+  take(l.unpacked, base, l.bytes, unpack_bytes(padded));
   return l;
 }
 
@@ -52,7 +55,7 @@ struct TileContext {
   Layout<Tile> at;
   const PageView* pages;  // of the tile
   int n_pages;
-  int padded;
+  int head_dim, padded;
   bool biased;
   bool keeps;  // all weights, for column sums
   KeptWeights<Tile> kept;
@@ -91,7 +94,8 @@ template <class Tile>
 KVC_INLINE void convert_tile(const TileContext<Tile>& tile) {
   const int slots = tile.n_pages * kPageSlots;
   for (int p = 0; p < tile.n_pages; ++p) {
-    const PageView& page = tile.pages[p];
+    const PageView page =
+        unpacked(tile.pages[p], tile.head_dim, PageParts::keys_and_values, tile.at.unpacked);
     convert_keys<Tile>(page, tile.padded, tile.at.keys + p * kPageSlots * tile.padded);
     convert_values<Tile>(page, tile.padded, p * kPageSlots, slots, tile.at.values);
     if (!tile.biased) continue;
@@ -235,6 +239,7 @@ void prefill(const PrefillBlock& block, const AttentionShape& shape) {
   const int rows = block.n_queries * shape.group;
   TileContext<Tile> tile{};
   tile.at = layout<Tile>(block.scratch, rows, padded);
+  tile.head_dim = shape.head_dim;
   tile.padded = padded;
   tile.weights = tile.at.weights;
   tile.keeps = block.column_sums != nullptr;

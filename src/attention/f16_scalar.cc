@@ -1,11 +1,13 @@
-// The plain twins of the kernels for pages in f16 form: what each kernel means, and the oracle of its tests.
+// The plain twins of the kernels: what each kernel means, and the oracle of its tests.
 // One loop over the slots, one over the channels, float32 sums, no blocking.
 #include <algorithm>  // std::fill, std::max
 #include <cmath>      // std::exp2, std::log2, std::sqrt
 #include <limits>     // std::numeric_limits
 
 #include "attention/kernels.h"
-#include "codec/f16.h"  // f32_from_f16
+#include "attention/packed_scalar.h"  // packed_decode
+#include "attention/unpack.h"         // unpacked
+#include "codec/f16.h"                // f32_from_f16
 
 namespace kvcompress::scalar {
 namespace {
@@ -49,15 +51,16 @@ void add_slot(float* partial, const PageView& page, int slot, int head_dim, floa
   sum += weight;
 }
 
-// One query head against all pages.
+// One query head against all pages; scratch: of a packed page.
 void attend(const PageView* pages, int n_pages, const float* query, int head_dim, float scale, int32_t first,
-            int32_t last, float* partial) {
+            int32_t last, float* partial, std::byte* scratch) {
   std::fill(partial, partial + partial_floats(head_dim), 0.0f);
   partial_maximum(partial, padded_head_dim(head_dim)) = kNoMaximum;
   for (int p = 0; p < n_pages; ++p) {
-    for (int slot = 0; slot < pages[p].used; ++slot) {
-      const float score = logit(pages[p], slot, query, head_dim, scale, first, last);
-      if (score > -kInfinity) add_slot(partial, pages[p], slot, head_dim, score);
+    const PageView page = unpacked(pages[p], head_dim, PageParts::keys_and_values, scratch);
+    for (int slot = 0; slot < page.used; ++slot) {
+      const float score = logit(page, slot, query, head_dim, scale, first, last);
+      if (score > -kInfinity) add_slot(partial, page, slot, head_dim, score);
     }
   }
 }
@@ -65,28 +68,38 @@ void attend(const PageView* pages, int n_pages, const float* query, int head_dim
 void decode(const DecodePart& part, const AttentionShape& shape) {
   const int32_t first = first_visible(part.position, shape.sliding_window);
   for (int g = 0; g < shape.group; ++g) {
-    attend(part.pages, part.n_pages, part.query + g * padded_head_dim(shape.head_dim), shape.head_dim, 1,
-           first, part.position, part.partial + g * partial_floats(shape.head_dim));
+    const float* query = part.query + g * padded_head_dim(shape.head_dim);
+    attend(part.pages, part.n_pages, query, shape.head_dim, 1, first, part.position,
+           part.partial + g * partial_floats(shape.head_dim), nullptr);
+    for (int s = 0; s < part.n_pages * kPageSlots && part.logits != nullptr; ++s) {
+      part.logits[g * part.logits_stride + s] = kLn2 * logit(part.pages[s / kPageSlots], s % kPageSlots,
+                                                             query, shape.head_dim, 1, first, part.position);
+    }
   }
 }
 
 // Adds the weights of one query head, whose greatest logit and sum of weights the partial knows, to the
 // column sums of its head.
 void add_columns(const PrefillBlock& block, const float* query, int head_dim, float scale, int32_t first,
-                 int32_t last, float* partial, float* sums) {
+                 int32_t last, float* partial, std::byte* scratch, float* sums) {
   const int padded = padded_head_dim(head_dim);
-  for (int s = 0; s < block.n_pages * kPageSlots; ++s) {
-    const PageView& page = block.pages[s / kPageSlots];
-    if (s % kPageSlots >= page.used) continue;
-    const float score = logit(page, s % kPageSlots, query, head_dim, scale, first, last);
-    if (score == -kInfinity) continue;
-    sums[s] += std::exp2(score - partial_maximum(partial, padded)) / partial_sum(partial, padded);
+  for (int p = 0; p < block.n_pages; ++p, sums += kPageSlots) {
+    const PageView page = unpacked(block.pages[p], head_dim, PageParts::keys, scratch);
+    for (int slot = 0; slot < page.used; ++slot) {
+      const float score = logit(page, slot, query, head_dim, scale, first, last);
+      if (score == -kInfinity) continue;
+      sums[slot] += std::exp2(score - partial_maximum(partial, padded)) / partial_sum(partial, padded);
+    }
   }
 }
+
+// Bytes of a partial, and behind it of a packed page.
+size_t partial_bytes(int head_dim) { return partial_floats(head_dim) * sizeof(float); }
 
 void prefill(const PrefillBlock& block, const AttentionShape& shape) {
   const int padded = padded_head_dim(shape.head_dim);
   float* partial = reinterpret_cast<float*>(block.scratch);
+  std::byte* const scratch = block.scratch + partial_bytes(shape.head_dim);
   const int64_t columns = int64_t{block.n_pages} * kPageSlots;
   if (block.column_sums != nullptr) {
     std::fill(block.column_sums, block.column_sums + shape.group * columns, 0.0f);
@@ -97,7 +110,7 @@ void prefill(const PrefillBlock& block, const AttentionShape& shape) {
       const int64_t head = int64_t{g} * shape.head_dim;
       const float* query = block.queries + i * block.query_stride + head;
       attend(block.pages, block.n_pages, query, shape.head_dim, shape.scale * kLog2E, first,
-             block.positions[i], partial);
+             block.positions[i], partial, scratch);
       const float sum = partial_sum(partial, padded);
       float* output = block.output + i * block.output_stride + head;
       for (int c = 0; c < shape.head_dim; ++c) output[c] = sum > 0 ? partial[c] / sum : 0;
@@ -107,14 +120,14 @@ void prefill(const PrefillBlock& block, const AttentionShape& shape) {
       }
       if (block.column_sums != nullptr) {
         add_columns(block, query, shape.head_dim, shape.scale * kLog2E, first, block.positions[i], partial,
-                    block.column_sums + g * columns);
+                    scratch, block.column_sums + g * columns);
       }
     }
   }
 }
 
 size_t prefill_scratch(const AttentionShape& shape, int, int) {
-  return partial_floats(shape.head_dim) * sizeof(float);
+  return partial_bytes(shape.head_dim) + unpack_bytes(shape.head_dim);
 }
 
 void capture(const CapturePart& part, const AttentionShape& shape) {
@@ -125,18 +138,19 @@ void capture(const CapturePart& part, const AttentionShape& shape) {
       const float* query = part.queries + i * part.query_stride + int64_t{g} * shape.head_dim;
       const float log_sum_exp = part.log_sum_exp[i * shape.group + g] * kLog2E;
       const int32_t first = first_visible(part.positions[i], shape.sliding_window);
-      for (int s = 0; s < part.n_pages * kPageSlots; ++s) {
-        const PageView& page = part.pages[s / kPageSlots];
-        if (s % kPageSlots >= page.used) continue;
-        const float score = logit(page, s % kPageSlots, query, shape.head_dim, shape.scale * kLog2E, first,
-                                  part.positions[i]);
-        if (score > -kInfinity) sums[s] += std::exp2(score - log_sum_exp);
+      for (int p = 0; p < part.n_pages; ++p) {
+        const PageView page = unpacked(part.pages[p], shape.head_dim, PageParts::keys, part.scratch);
+        for (int slot = 0; slot < page.used; ++slot) {
+          const float score =
+              logit(page, slot, query, shape.head_dim, shape.scale * kLog2E, first, part.positions[i]);
+          if (score > -kInfinity) sums[p * kPageSlots + slot] += std::exp2(score - log_sum_exp);
+        }
       }
     }
   }
 }
 
-size_t capture_scratch(const AttentionShape&) { return 0; }
+size_t capture_scratch(const AttentionShape& shape) { return unpack_bytes(shape.head_dim); }
 
 void key_norms(const PageView* pages, int n_pages, int head_dim, float* norms) {
   for (int s = 0; s < n_pages * kPageSlots; ++s) {
@@ -155,10 +169,11 @@ void key_norms(const PageView* pages, int n_pages, int head_dim, float* norms) {
 
 }  // namespace
 
-extern const AttentionKernels kF16Attention;
-const AttentionKernels kF16Attention{
+extern const AttentionKernels kAttention;
+const AttentionKernels kAttention{
     .decode_fast = decode,
     .decode_exact = decode,
+    .decode_packed = packed_decode,
     .prefill_fast = prefill,
     .prefill_exact = prefill,
     .prefill_scratch = prefill_scratch,

@@ -1,6 +1,8 @@
-// What attention needs of an instruction set and a page form: one table of plain functions, over plain
-// structs. A second page form or instruction set is one more table; the callers (decode.cc, prefill.cc,
-// capture.cc) do not change.
+// What attention needs of an instruction set: one table of plain functions, over plain structs. A second
+// instruction set is one more table; the callers (decode.cc, prefill.cc, capture.cc) do not change.
+//
+// Packed pages: decode works on them as they are stored, by the steps of their form (packed_form.h). All else
+// reads them many rows at a time and decodes one page at a time into its scratch memory (unpack.h).
 //
 // Logits are kept in units of log 2 inside the kernels: queries are multiplied by scale * log2(e), biases by
 // log2(e), so that a weight is one exp2.
@@ -11,7 +13,7 @@
 
 #include "attention/attention.h"  // AttentionShape
 #include "cache/page_view.h"      // PageView
-#include "codec/page_form.h"      // FormId, padded_head_dim
+#include "codec/page_form.h"      // padded_head_dim
 #include "compute/isa.h"          // Isa
 
 namespace kvcompress {
@@ -33,7 +35,7 @@ constexpr int partial_floats(int head_dim) { return padded_head_dim(head_dim) + 
 KVC_EVERYWHERE float& partial_maximum(float* partial, int padded) { return partial[padded]; }
 KVC_EVERYWHERE float& partial_sum(float* partial, int padded) { return partial[padded + 1]; }
 
-// One token's queries against a run of pages.
+// One token's queries against a run of pages, all in f16 form or all in one packed form.
 struct DecodePart {
   const PageView* pages;
   int n_pages;
@@ -41,7 +43,10 @@ struct DecodePart {
   const float*
       query;  // [group][padded_head_dim], times scale * log2(e), zero beyond head_dim, 64-byte aligned
   int32_t position;
-  float* partial;  // [group][partial_floats], 64-byte aligned; overwritten
+  float* partial;                // [group][partial_floats], 64-byte aligned; overwritten
+  float* logits = nullptr;       // as in DecodeTask, of these pages
+  int64_t logits_stride = 0;     // floats between the heads of the group
+  std::byte* scratch = nullptr;  // for packed pages: packed_scratch(...).bytes, 64-byte aligned
 };
 
 // A block of consecutive queries against all pages.
@@ -77,12 +82,14 @@ struct CapturePart {
 struct AttentionKernels {
   void (*decode_fast)(const DecodePart& part, const AttentionShape& shape);
   void (*decode_exact)(const DecodePart& part, const AttentionShape& shape);
+  void (*decode_packed)(const DecodePart& part, const AttentionShape& shape, Precision precision);
   void (*prefill_fast)(const PrefillBlock& block, const AttentionShape& shape);
   void (*prefill_exact)(const PrefillBlock& block, const AttentionShape& shape);
   // For a block of either kind; column_pages: of one that gives column sums, else 0.
   size_t (*prefill_scratch)(const AttentionShape& shape, int n_queries, int column_pages);
   void (*capture)(const CapturePart& part, const AttentionShape& shape);
   size_t (*capture_scratch)(const AttentionShape& shape);
+  // Of pages in f16 form.
   void (*key_norms)(const PageView* pages, int n_pages, int head_dim, float* norms);
 };
 
@@ -104,7 +111,7 @@ constexpr int column_queries(int group, int64_t pages) {
 }
 
 // The kernels of `isa`, or the plain ones when it has none of its own.
-const AttentionKernels& attention_kernels(FormId form, Isa isa);
+const AttentionKernels& attention_kernels(Isa isa);
 
 // The first position that a query at `position` sees.
 KVC_EVERYWHERE int32_t first_visible(int32_t position, int32_t sliding_window) {
@@ -126,5 +133,6 @@ void attend_prefill(std::span<const PrefillTask> tasks, const AttentionShape& sh
                     ThreadPool& pool, const AttentionKernels& kernels);
 void capture_scores(std::span<const CaptureTask> tasks, const AttentionShape& shape, ThreadPool& pool,
                     const AttentionKernels& kernels);
+void key_norms(std::span<const PageView> pages, int head_dim, float* norms, const AttentionKernels& kernels);
 
 }  // namespace kvcompress

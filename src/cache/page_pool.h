@@ -1,17 +1,15 @@
-// The allocator of pages of one form, and the only source of memory figures. Pages are cut from slabs; a slab
-// whose pages are all free goes back to the operating system. Freed pages are poisoned in debug builds.
+// The allocator of pages of one size. What the numbers in them mean is a form's business; exact and packed
+// pages of other sizes come from pools of their own, which count into one CacheMemory. Freed pages are
+// poisoned in debug builds.
 #pragma once
 
 #include <cstddef>  // size_t, std::byte
 #include <cstdint>  // uint32_t
-#include <memory>   // std::unique_ptr
 #include <mutex>    // std::mutex
-#include <set>      // std::set
-#include <span>     // std::span
-#include <vector>   // std::vector
 
-#include "cache/slab.h"       // Slab, SlabTable
-#include "codec/page_form.h"  // PageForm
+#include "cache/block_store.h"     // BlockStore
+#include "cache/cache_memory.h"    // CacheMemory
+#include "cache/position_store.h"  // PositionStore
 
 namespace kvcompress {
 
@@ -35,15 +33,7 @@ struct PoolOptions {
   bool bias = false;       // pages carry an additive attention bias per slot
   bool scores = false;     // pages carry a score per slot
   bool summaries = false;  // pages carry a PageSummary
-  size_t limit_bytes =
-      0;  // the most the pool may hold; 0: no limit. allocate() throws CapacityError beyond it
-};
-
-struct PoolUsage {
-  size_t bytes = 0;         // pages held now, with all their per-slot fields and headers
-  size_t peak_bytes = 0;    // the most held at any moment since the last reset_peak()
-  size_t pages = 0;         // held now
-  size_t mapped_bytes = 0;  // slabs taken from the operating system, free pages and rounding included
+  bool operator==(const PoolOptions&) const = default;
 };
 
 using PageId = uint32_t;
@@ -52,16 +42,24 @@ using PageId = uint32_t;
 // owner may be written by it, a shared page by nobody.
 class PagePool {
  public:
-  PagePool(std::unique_ptr<PageForm> form, PoolOptions options);
+  // payload_bytes: of keys and values, a multiple of 64. With shared positions, a page has no memory of its
+  // own for them.
+  PagePool(size_t payload_bytes, int head_dim, PoolOptions options, CacheMemory* memory,
+           PositionStore* shared_positions = nullptr);
   ~PagePool();
   PagePool(const PagePool&) = delete;
   PagePool& operator=(const PagePool&) = delete;
 
-  const PageForm& form() const { return *form_; }
+  int head_dim() const { return head_dim_; }
   const PoolOptions& options() const { return options_; }
-  // Bytes that one page counts for: payload, positions, pins, optional fields and header.
+  CacheMemory& memory() const { return *memory_; }
+  // Bytes that every page counts for: payload, positions (shared ones aside), pins, optional fields and
+  // header.
   size_t page_bytes() const { return layout_.page_bytes; }
+  // The same of one page, with its block of a position store.
+  size_t bytes_of(PageId page) const;
 
+  // Both throw CapacityError beyond the memory's limit.
   PageId allocate();              // 1 owner, payload zero, positions all kNoToken, no pins, bias and scores 0
   PageId duplicate(PageId page);  // a new page with 1 owner and all that `page` holds
   void retain(PageId page);       // one more owner (fork)
@@ -69,10 +67,12 @@ class PagePool {
       PageId page);  // one owner less; freed with the last. Throws std::logic_error for a page that is free
   bool shared(PageId page) const;
 
-  std::byte* payload(PageId page) { return address(page); }
-  int32_t* positions(PageId page) {
-    return reinterpret_cast<int32_t*>(address(page) + layout_.positions);
-  }                             // [slots]
+  std::byte* payload(PageId page) { return pages_.address(page); }
+  const int32_t* positions(PageId page) const;  // [kPageSlots]
+  // The same to be written, at a new address where they were shared until now: CapacityError is possible.
+  int32_t* own_positions(PageId page);
+  // After writing: positions that are one run with no hole are shared again, and their address changes.
+  void share_positions(PageId page);
   uint64_t& pins(PageId page);  // bit s: slot s is never evicted
   float* bias(PageId page);     // [kPageSlots] or nullptr
   bool& biased(PageId page);    // whether any bias of the page may be other than 0
@@ -85,9 +85,6 @@ class PagePool {
   void set_summary(PageId page, const PageSummary& summary);
   void forget_summary(PageId page);  // its keys have changed
 
-  PoolUsage usage() const;
-  void reset_peak();
-
  private:
   struct Header;
 
@@ -95,28 +92,24 @@ class PagePool {
   struct Layout {
     size_t positions = 0, bias = 0, scores = 0, summary = 0, header = 0;
     size_t page_bytes = 0;
-    Layout(const PageForm& form, const PoolOptions& options);
+    Layout(size_t payload_bytes, int head_dim, const PoolOptions& options, bool positions);
   };
 
-  std::byte* address(PageId page) const {
-    return slabs_.base(page >> slab_shift_) + (page & ((PageId{1} << slab_shift_) - 1)) * layout_.page_bytes;
-  }
+  std::byte* address(PageId page) const { return pages_.address(page); }
   Header& header(PageId page) const;
-  PageId take_page();           // with mutex_ held
-  uint32_t take_slab();         // with mutex_ held: the lowest slab that has a free page
-  void free_page(PageId page);  // with mutex_ held
-  bool is_allocated(PageId page) const;
+  PageId take_page();
+  void free_page(PageId page);            // with mutex_ held
+  void give_back_positions(PageId page);  // those outside of the page
+  void copy_positions(PageId to, PageId from);
 
-  const std::unique_ptr<PageForm> form_;
+  const size_t payload_bytes_;
+  const int head_dim_;
   const PoolOptions options_;
   const Layout layout_;
-  const size_t pages_per_slab_;
-  const uint32_t slab_shift_;  // a page's id is its slab << slab_shift_ | its place there
+  CacheMemory* const memory_;
+  PositionStore* const shared_positions_;  // nullptr: positions lie in the pages
   mutable std::mutex mutex_;
-  SlabTable slabs_;
-  std::set<uint32_t> open_slabs_;      // mapped, with a free page
-  std::set<uint32_t> unmapped_slabs_;  // below slabs_.size(), given back
-  PoolUsage usage_;
+  BlockStore pages_;
 };
 
 }  // namespace kvcompress

@@ -5,30 +5,50 @@
 
 namespace kvcompress {
 
-SequenceCache::SequenceCache(PagePool* exact, int layers, int kv_heads, std::vector<int32_t> sliding_window)
-    : pool_(exact), layers_(layers), kv_heads_(kv_heads), window_(std::move(sliding_window)) {
+SequenceCache::SequenceCache(PagePool* exact, const PageForm* form, int layers, int kv_heads,
+                             std::vector<int32_t> sliding_window, const std::vector<Packing>& packings)
+    : layers_(layers), kv_heads_(kv_heads), window_(std::move(sliding_window)) {
   if (window_.empty()) window_.resize(static_cast<size_t>(layers), 0);
   if (window_.size() != static_cast<size_t>(layers)) {
     throw std::logic_error("[cache] one sliding window per layer is needed, or none at all");
   }
   const size_t heads = static_cast<size_t>(layers) * kv_heads;
+  if (!packings.empty() && packings.size() != heads) {
+    throw std::logic_error("[cache] one packing per layer and KV head is needed, or none at all");
+  }
   heads_.reserve(heads);
-  for (size_t head = 0; head < heads; ++head) heads_.emplace_back(exact);
+  for (size_t head = 0; head < heads; ++head) {
+    heads_.emplace_back(exact, form, packings.empty() ? Packing{} : packings[head], head);
+  }
 }
 
+void SequenceCache::set_packings(const std::vector<Packing>& packings) {
+  if (!packings.empty() && packings.size() != heads_.size()) {
+    throw std::logic_error("[cache] one packing per layer and KV head is needed, or none at all");
+  }
+  for (size_t head = 0; head < heads_.size(); ++head) {
+    heads_[head].set_packing(packings.empty() ? Packing{} : packings[head]);
+  }
+}
+
+SequenceCache::SequenceCache(const SequenceCache& other, std::vector<HeadSlots> heads)
+    : next_position(other.next_position),
+      layers_(other.layers_),
+      kv_heads_(other.kv_heads_),
+      window_(other.window_),
+      heads_(std::move(heads)) {}
+
 SequenceCache SequenceCache::fork() const {
-  SequenceCache copy(pool_, layers_, 0, window_);
-  copy.kv_heads_ = kv_heads_;
-  copy.next_position = next_position;
-  copy.heads_.reserve(heads_.size());
-  for (const HeadSlots& head : heads_) copy.heads_.push_back(head.fork());
-  return copy;
+  std::vector<HeadSlots> heads;
+  heads.reserve(heads_.size());
+  for (const HeadSlots& head : heads_) heads.push_back(head.fork());
+  return SequenceCache(*this, std::move(heads));
 }
 
 size_t SequenceCache::bytes() const {
-  size_t pages = 0;
-  for (const HeadSlots& head : heads_) pages += head.pages_held();
-  return pages * pool_->page_bytes();
+  size_t bytes = 0;
+  for (const HeadSlots& head : heads_) bytes += head.bytes();
+  return bytes;
 }
 
 size_t SequenceCache::bytes_full(int head_dim) const {

@@ -6,7 +6,7 @@
 #include <cstdint>  // int32_t
 #include <vector>   // std::vector
 
-#include "cache/head_slots.h"  // HeadSlots
+#include "cache/head_slots.h"  // HeadSlots, Packing
 #include "cache/page_pool.h"   // PagePool
 
 namespace kvcompress {
@@ -14,8 +14,12 @@ namespace kvcompress {
 class SequenceCache {
  public:
   // window[l] > 0: layer l only ever needs that many last positions; [layers], or empty for none.
-  SequenceCache(PagePool* exact, int layers, int kv_heads, std::vector<int32_t> sliding_window);
+  // packings: [layers][kv_heads], or empty where nothing is sealed.
+  SequenceCache(PagePool* exact, const PageForm* form, int layers, int kv_heads,
+                std::vector<int32_t> sliding_window, const std::vector<Packing>& packings = {});
   SequenceCache fork() const;
+  // Of a cache that has packed nothing yet; as in the constructor.
+  void set_packings(const std::vector<Packing>& packings);
 
   int layers() const { return layers_; }
   int kv_heads() const { return kv_heads_; }
@@ -28,14 +32,16 @@ class SequenceCache {
   // True next position: tokens seen, whatever was evicted.
   int32_t next_position = 0;
 
-  // Bytes of the pages this sequence holds (a page shared with a fork counts in both).
+  // Bytes of the pages this sequence holds (a page shared with a fork counts in both; the positions that all
+  // packed pages share count in CacheMemory alone).
   size_t bytes() const;
   // Bytes the same tokens would take in f16 with nothing evicted or windowed: 2 bytes x 2 x head_dim a token
   // and head.
   size_t bytes_full(int head_dim) const;
 
  private:
-  PagePool* pool_;
+  SequenceCache(const SequenceCache& other, std::vector<HeadSlots> heads);
+
   int layers_, kv_heads_;
   std::vector<int32_t> window_;  // [layers]
   std::vector<HeadSlots> heads_;

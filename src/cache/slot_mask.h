@@ -1,6 +1,7 @@
 // The slots of a page as bits of a word: bit s stands for slot s.
 #pragma once
 
+#include <array>    // std::array
 #include <bit>      // std::countr_zero
 #include <cstdint>  // uint64_t
 
@@ -13,13 +14,32 @@ static_assert(kPageSlots == 64, "a page's slots are the bits of a uint64_t");
 // Slots [0, count).
 constexpr uint64_t lowest_slots(int count) { return count >= 64 ? ~uint64_t{0} : (uint64_t{1} << count) - 1; }
 
-inline uint64_t live_mask(const PageView& view) {
-  if (view.live == view.used) return lowest_slots(view.used);
+// The slots whose position fits.
+template <typename Fits>
+uint64_t slots_where(const PageView& view, Fits fits) {
+  // Flags as bytes, which compilers make of many positions at once; the product brings those of eight bytes
+  // together in its highest one.
+  std::array<uint8_t, kPageSlots> flags;
+  for (int slot = 0; slot < kPageSlots; ++slot) flags[slot] = fits(view.positions[slot]) ? 1 : 0;
   uint64_t mask = 0;
-  for (int slot = 0; slot < kPageSlots; ++slot) {
-    mask |= static_cast<uint64_t>(view.positions[slot] != kNoToken) << slot;
+  for (int slot = 0; slot < kPageSlots; slot += 8) {
+    uint64_t bits = 0;
+    for (int i = 0; i < 8; ++i) bits |= uint64_t{flags[slot + i]} << (8 * i);
+    mask |= (bits * 0x0102040810204080) >> 56 << slot;
   }
   return mask;
+}
+
+inline uint64_t live_mask(const PageView& view) {
+  if (view.live == view.used) return lowest_slots(view.used);
+  return slots_where(view, [](int32_t position) { return position != kNoToken; });
+}
+
+// The lowest `count` bits of a mask, or all.
+constexpr uint64_t lowest_bits(uint64_t mask, int count) {
+  uint64_t rest = mask;
+  for (; count > 0; --count) rest &= rest - 1;
+  return mask & ~rest;
 }
 
 // The n-th set bit from below, n < std::popcount(mask).

@@ -18,7 +18,6 @@ class F16Form final : public PageForm {
   F16Form(int head_dim, const F16Kernels& kernels)
       : head_dim_(head_dim), padded_(padded_head_dim(head_dim)), kernels_(kernels) {}
 
-  FormId id() const override { return FormId::f16; }
   std::string_view name() const override { return "f16"; }
   int head_dim() const override { return head_dim_; }
   size_t payload_bytes() const override { return sizeof(uint16_t) * 2 * kPageSlots * padded_; }

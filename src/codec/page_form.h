@@ -1,6 +1,5 @@
 // In what form a page holds its tokens: sizes, layout, and how rows are written to and read from it.
-// The exact f16 form is the only one so far; a packed form is another PageForm with a kernel of the same
-// interface.
+// Tokens are written to it as they come; how sealed pages are packed is codec/packed_form.h.
 #pragma once
 
 #include <cstddef>  // std::byte, size_t
@@ -17,15 +16,12 @@ inline constexpr int kPageSlots = 64;
 // Slots of one channel-major group of keys inside a page.
 inline constexpr int kKeyGroup = 16;
 
-enum class FormId : uint8_t { f16 = 0 };
-
 // The number of channels stored for a head: head_dim rounded up to 16, the rest zero.
 constexpr int padded_head_dim(int head_dim) { return (head_dim + 15) / 16 * 16; }
 
 class PageForm {
  public:
   virtual ~PageForm() = default;
-  virtual FormId id() const = 0;
   virtual std::string_view name() const = 0;
   virtual int head_dim() const = 0;
 

@@ -83,6 +83,10 @@ float softmax(float* row, int64_t count, Isa isa) {
   return greatest + std::log(sum);
 }
 
+void exponentiate(float* row, int64_t count, float log_sum, Isa isa) {
+  matrix_kernels(isa).exponentials(row, count, log_sum);
+}
+
 void add_scaled(const float* x, float scale, int64_t count, float* y, Isa isa) {
   matrix_kernels(isa).add_scaled(x, scale, count, y);
 }

@@ -23,6 +23,9 @@ void multiply_transposed(const Matrix& a, const Matrix& b, float* c, int64_t c_s
 // The row as a softmax in place; returns log(sum of exp(x)). A row of -inf alone stays, and gives -inf.
 float softmax(float* row, int64_t count, Isa isa = active_isa());
 
+// The row as exp(x - log_sum) in place: a softmax whose log(sum of exp(x)) is known.
+void exponentiate(float* row, int64_t count, float log_sum, Isa isa = active_isa());
+
 void add_scaled(const float* x, float scale, int64_t count, float* y,
                 Isa isa = active_isa());  // y += scale x
 // y = max(y, scale x)

@@ -80,24 +80,43 @@ int window_capacity(const Recipe& recipe) {
   return static_cast<int>(capacity);
 }
 
-Compressor::Compressor(const Architecture& model, const PagePool& pages, ThreadPool& pool, Replayer& replayer)
-    : config_(model.config()),
-      pages_(pages),
-      pool_(pool),
-      model_(model),
-      reader_(model, pool),
-      replayer_(replayer) {}
+Compressor::Compressor(const Architecture& model, ThreadPool& pool, Replayer& replayer)
+    : config_(model.config()), pool_(pool), model_(model), reader_(model, pool), replayer_(replayer) {}
 
 void Compressor::plan(Sequence& sequence, int64_t tokens) const {
-  BudgetInput input = budget_input(config_, pages_, sequence.recipe, tokens);
+  BudgetInput input = budget_input(config_, sequence.page_sizes, sequence.recipe, tokens);
   input.key_ranks = sequence.key_ranks;
   input.layer_weights = sequence.layer_weights;
   sequence.budgets = plan_budget(sequence.recipe.budget, input);
 }
 
 void Compressor::after_chunk(Sequence& sequence, bool last) {
+  evict_after_chunk(sequence, last);
+  // Scores are computed from exact tokens: nothing is packed before what is to be evicted has been.
+  const bool waits =
+      sequence.recipe.evicts() && sequence.prefill == PrefillMode::exact && !sequence.compressed;
+  if (!waits) seal(sequence);
+}
+
+void Compressor::after_decode(Sequence& sequence) {
+  evict_after_decode(sequence);
+  seal(sequence);
+}
+
+void Compressor::seal(Sequence& sequence) {
+  const StorePolicy* store = sequence.recipe.store.get();
+  if (store == nullptr) return;
+  const Timed timed(sequence.compress_s, seconds_);
+  parallel_checked(pool_, config_.layers, [&](int64_t layer) {
+    for (int head = 0; head < config_.kv_heads; ++head) {
+      sequence.cache.head(static_cast<int>(layer), head).seal(store->sinks(), store->recent());
+    }
+  });
+}
+
+void Compressor::evict_after_chunk(Sequence& sequence, bool last) {
   const Recipe& recipe = sequence.recipe;
-  if (!recipe.compresses() || (sequence.compressed && !recipe.budget.hold)) return;
+  if (!recipe.evicts() || (sequence.compressed && !recipe.budget.hold)) return;
   if (sequence.prefill == PrefillMode::exact && !last) return;
   const Timed timed(sequence.compress_s, seconds_);
   if (recipe.needs().replay_chunk > 0) replayer_.run(sequence);
@@ -108,9 +127,9 @@ void Compressor::after_chunk(Sequence& sequence, bool last) {
   if (last) sequence.compressed = true;
 }
 
-void Compressor::after_decode(Sequence& sequence) {
+void Compressor::evict_after_decode(Sequence& sequence) {
   const Recipe& recipe = sequence.recipe;
-  if (!recipe.compresses() || !recipe.budget.hold) return;
+  if (!recipe.evicts() || !recipe.budget.hold) return;
   const Timed timed(sequence.compress_s, seconds_);
   plan(sequence, sequence.cache.next_position);
   const Observations& observed = sequence.observed;
@@ -122,6 +141,7 @@ void Compressor::after_decode(Sequence& sequence) {
   } else {
     compress(sequence, /*decoding=*/true);
   }
+  sequence.observed.decode_logits_fresh = false;
   if (recipe.budget.rolling) roll_sinks(sequence);
 }
 
@@ -161,6 +181,14 @@ void Compressor::compress(Sequence& sequence, bool decoding) {
     }
     return;
   }
+  if (decoding && FeatureReader::reads_inline(sequence)) {
+    parallel_checked(pool_, static_cast<int64_t>(over.size()), [&](int64_t i) {
+      const auto next = static_cast<size_t>(i) + 1;
+      if (next < over.size()) reader_.ask_for_layer(sequence, over[next]);
+      hold_layer(sequence, over[static_cast<size_t>(i)]);
+    });
+    return;
+  }
   for (const int layer : over) select_layer(sequence, layer, score_layer(sequence, layer), decoding);
 }
 
@@ -188,9 +216,13 @@ void Compressor::compete(Sequence& sequence, std::vector<ScoredLayer>& layers) c
 }
 
 Compressor::ScoredLayer Compressor::score_layer(const Sequence& sequence, int layer) {
+  return scored(sequence, layer, reader_.read(sequence, layer, sequence.recipe.needs()), /*inlined=*/false);
+}
+
+Compressor::ScoredLayer Compressor::scored(const Sequence& sequence, int layer,
+                                           std::vector<HeadFeatures> features, bool inlined) const {
   const Recipe& recipe = sequence.recipe;
-  ScoredLayer scored;
-  scored.features = reader_.read(sequence, layer, recipe.needs());
+  ScoredLayer scored{std::move(features), {}};
   scored.heads.resize(scored.features.size());
   std::vector<ScoreInput> inputs;
   std::vector<std::vector<float>> scores(scored.features.size());
@@ -202,7 +234,7 @@ Compressor::ScoredLayer Compressor::score_layer(const Sequence& sequence, int la
     input.calibration = calibration;
     inputs.push_back(input);
   }
-  if (recipe.score->heads_together()) {
+  if (recipe.score->heads_together() || inlined) {
     recipe.score->score_layer(inputs, scores);
   } else {
     parallel_checked(pool_, config_.kv_heads, [&](int64_t head) {
@@ -221,7 +253,7 @@ Compressor::ScoredLayer Compressor::score_layer(const Sequence& sequence, int la
   return scored;
 }
 
-void Compressor::select_layer(Sequence& sequence, int layer, ScoredLayer scored, bool decoding) {
+void Compressor::share_budget(const Sequence& sequence, int layer, ScoredLayer& scored, bool decoding) const {
   const Recipe& recipe = sequence.recipe;
   if (heads_compete(recipe)) {
     const size_t first = index_of(sequence, layer, 0);
@@ -233,24 +265,34 @@ void Compressor::select_layer(Sequence& sequence, int layer, ScoredLayer scored,
   }
   for (HeadSelection& head : scored.heads) {
     const auto slots = static_cast<int64_t>(head.scores.size());
-    if (decoding) {
+    const int64_t step = decoding ? held_step(recipe, head.budget) : 1;
+    if (step > 1) {
       const int64_t forced = std::accumulate(head.forced.begin(), head.forced.end(), int64_t{0});
-      const int64_t room = head.budget - held_step(recipe, head.budget) + 1;
+      const int64_t room = head.budget - step + 1;
       head.budget = std::clamp<int64_t>(room, std::min(forced + 1, head.budget), head.budget);
     }
     head.budget = std::min(head.budget, slots);
   }
-  if (recipe.select) recipe.select->refine(scored.heads);
-  parallel_checked(pool_, config_.kv_heads, [&](int64_t head) {
-    HeadSelection& selection = scored.heads[head];
-    if (selection.budget >= static_cast<int64_t>(selection.scores.size())) return;
-    const std::vector<int32_t> kept =
-        select_slots({selection.scores, selection.forced, selection.budget, 0, 0});
-    sequence.cache.head(layer, static_cast<int>(head)).keep(kept, /*compact=*/true);
-    if (!sequence.observed.none()) {
-      sequence.observed.notes[index_of(sequence, layer, static_cast<int>(head))].keep(kept);
-    }
-  });
+}
+
+void Compressor::select_layer(Sequence& sequence, int layer, ScoredLayer scored, bool decoding) {
+  share_budget(sequence, layer, scored, decoding);
+  if (sequence.recipe.select) sequence.recipe.select->refine(scored.heads);
+  parallel_checked(pool_, config_.kv_heads,
+                   [&](int64_t head) { evict(sequence, layer, static_cast<int>(head), scored.heads[head]); });
+}
+
+void Compressor::evict(Sequence& sequence, int layer, int head, const HeadSelection& selection) const {
+  const auto slots = static_cast<int64_t>(selection.scores.size());
+  if (selection.budget >= slots) return;
+  if (selection.budget == slots - 1) {
+    const int32_t slot = lowest_slot(selection.scores, selection.forced, 0, slots);
+    if (slot >= 0) return drop(sequence, layer, head, slot);
+  }
+  const std::vector<int32_t> kept =
+      select_slots({selection.scores, selection.forced, selection.budget, 0, 0});
+  sequence.cache.head(layer, head).keep(kept, /*compact=*/true);
+  if (!sequence.observed.none()) sequence.observed.notes[index_of(sequence, layer, head)].keep(kept);
 }
 
 // Brings the sums of attention weights up to date with the queries that came since.

@@ -11,6 +11,7 @@
 #include "compute/isa.h"                  // active_isa
 #include "engine/compressor.h"            // Compressor
 #include "engine/forward.h"               // Forward
+#include "engine/packings.h"              // Packings
 #include "engine/plan.h"                  // planned_bytes
 #include "engine/scheduler.h"             // Scheduler
 #include "policy/calibrations_shipped.h"  // attach_shipped
@@ -40,10 +41,8 @@ EngineOptions checked(EngineOptions options) {
   return options;
 }
 
-PoolOptions pool_options(const EngineOptions& options) {
-  PoolOptions pool;
-  pool.limit_bytes = options.cache_limit_bytes > 0 ? options.cache_limit_bytes : available_memory();
-  return pool;
+size_t cache_limit(const EngineOptions& options) {
+  return options.cache_limit_bytes > 0 ? options.cache_limit_bytes : available_memory();
 }
 
 }  // namespace
@@ -58,7 +57,10 @@ struct Engine::Impl {
   const ModelConfig& config;
   std::string hash;  // of the model file, as profiles name it
   int context;
+  CacheMemory memory;
+  std::unique_ptr<PageForm> form;
   PagePool pages;
+  mutable Packings packings;  // made when first asked for
   std::atomic<bool> stop{false};
   Forward forward;
   Replayer replayer;
@@ -76,10 +78,13 @@ struct Engine::Impl {
         config(model->config()),
         hash(fmt::format("{:016x}", file.hash())),
         context(checked_context(config, options)),
-        pages(make_f16_form(config.head_dim), pool_options(options)),
+        memory(cache_limit(options)),
+        form(make_f16_form(config.head_dim)),
+        pages(form->payload_bytes(), config.head_dim, PoolOptions{}, &memory),
+        packings(pages, config.layers, config.kv_heads),
         forward(*model, threads, options.precision),
         replayer(forward, vocabulary, options.chunk, stop),
-        compressor(*model, pages, threads, replayer),
+        compressor(*model, threads, replayer),
         scheduler(forward, compressor, pages, options.chunk, config.vocabulary) {}
 
   Recipe bound(Recipe recipe) const {
@@ -112,15 +117,15 @@ struct Engine::Impl {
   }
 
   void check_room(const Recipe& recipe, PrefillMode prefill, int64_t prompt, int64_t generated) const {
-    const size_t planned =
-        kvcompress::planned_bytes(config, pages, recipe, prefill, options.chunk, prompt, generated);
-    const size_t held = pages.usage().bytes;
-    if (held + planned <= pages.options().limit_bytes) return;
+    const size_t planned = kvcompress::planned_bytes(config, packings.sizes(recipe), recipe, prefill,
+                                                     options.chunk, prompt, generated);
+    const size_t held = memory.usage().bytes;
+    if (held + planned <= memory.limit_bytes()) return;
     throw CapacityError(
         fmt::format("[memory] expected at most {} bytes of cache, got a plan for {} ({} of them held "
                     "already); give a smaller "
                     "budget, a shorter prompt or --prefill bounded",
-                    pages.options().limit_bytes, held + planned, held));
+                    memory.limit_bytes(), held + planned, held));
   }
 
   void check_tokens(std::span<const int32_t> tokens) const {
@@ -150,9 +155,11 @@ struct Engine::Impl {
 
   std::unique_ptr<Sequence> open(Recipe recipe, PrefillMode prefill) {
     check_recipe(recipe, prefill);
-    auto sequence = std::make_unique<Sequence>(&pages, config.layers, config.kv_heads, config.sliding_window,
-                                               std::move(recipe), prefill);
-    if (sequence->recipe.compresses()) {
+    SequenceCache cache(&pages, form.get(), config.layers, config.kv_heads, config.sliding_window,
+                        packings.of(recipe));
+    auto sequence = std::make_unique<Sequence>(std::move(cache), std::move(recipe), prefill);
+    sequence->page_sizes = packings.sizes(sequence->recipe);
+    if (sequence->recipe.evicts()) {
       sequence->observed = Observations(sequence->recipe.needs(), window_capacity(sequence->recipe), config);
     }
     return sequence;
@@ -187,6 +194,7 @@ const EngineOptions& Engine::options() const { return impl_->options; }
 int Engine::context() const { return impl_->context; }
 ThreadPool& Engine::threads() { return impl_->threads; }
 PagePool& Engine::pool() { return impl_->pages; }
+CacheMemory& Engine::memory() { return impl_->memory; }
 std::atomic<bool>& Engine::stop_flag() { return impl_->stop; }
 
 Recipe Engine::bound(Recipe recipe) const { return impl_->bound(std::move(recipe)); }
@@ -271,9 +279,11 @@ std::unique_ptr<Sequence> Engine::open_shared(std::span<const Recipe> recipes) {
 }
 
 std::unique_ptr<Sequence> Engine::compressed(Sequence& read, const Recipe& recipe) {
-  if (recipe.compresses() && recipe.needs().replay_chunk > 0) impl_->replayer.run(read);
+  if (recipe.evicts() && recipe.needs().replay_chunk > 0) impl_->replayer.run(read);
   auto sequence = std::make_unique<Sequence>(read.fork());
   sequence->recipe = bound(recipe);
+  sequence->cache.set_packings(impl_->packings.of(recipe));
+  sequence->page_sizes = impl_->packings.sizes(recipe);
   sequence->observed.narrow(sequence->recipe.needs());
   sequence->prompt_total = read.cache.next_position;
   // What the replay took belongs to each recipe that asked for it.
@@ -314,11 +324,13 @@ void Engine::decode(std::span<Sequence* const> sequences, std::span<const int32_
 
 void Engine::hold(Sequence& sequence) { impl_->compressor.after_decode(sequence); }
 
+PageSizes Engine::page_sizes(const Recipe& recipe) const { return impl_->packings.sizes(recipe); }
+
 CacheReceipt Engine::cache_receipt(const Sequence& sequence) const {
   CacheReceipt receipt;
   receipt.bytes = sequence.cache.bytes();
   receipt.bytes_full = sequence.cache.bytes_full(impl_->config.head_dim);
-  receipt.bytes_peak = impl_->pages.usage().peak_bytes;
+  receipt.bytes_peak = impl_->memory.usage().peak_bytes;
   receipt.tokens_seen = sequence.cache.next_position;
   receipt.kept.resize(static_cast<size_t>(impl_->config.layers));
   for (int layer = 0; layer < impl_->config.layers; ++layer) {
@@ -331,8 +343,8 @@ CacheReceipt Engine::cache_receipt(const Sequence& sequence) const {
 
 size_t Engine::planned_bytes(const Recipe& recipe, PrefillMode prefill, int64_t prompt,
                              int64_t generated) const {
-  return kvcompress::planned_bytes(impl_->config, impl_->pages, bound(recipe), prefill, impl_->options.chunk,
-                                   prompt, generated);
+  return kvcompress::planned_bytes(impl_->config, page_sizes(recipe), bound(recipe), prefill,
+                                   impl_->options.chunk, prompt, generated);
 }
 
 size_t Engine::planned_bytes_full(int64_t tokens) const {

@@ -46,7 +46,8 @@ class Engine {
   const EngineOptions& options() const;
   int context() const;  // positions a sequence may have
   ThreadPool& threads();
-  PagePool& pool();
+  PagePool& pool();       // of exact pages
+  CacheMemory& memory();  // what all pools hold, and the one limit
   // The recipe with the shipped profiles (policy/calibrations_shipped.h) of the kinds it needs and was not
   // given; every member that takes a recipe does this.
   Recipe bound(Recipe recipe) const;
@@ -90,7 +91,8 @@ class Engine {
   // The most bytes a sequence will hold under a recipe: `prompt` tokens read, `generated` written
   // (engine/plan.h).
   size_t planned_bytes(const Recipe& recipe, PrefillMode prefill, int64_t prompt, int64_t generated) const;
-  size_t planned_bytes_full(int64_t tokens) const;  // f16, nothing evicted
+  PageSizes page_sizes(const Recipe& recipe) const;  // of the pages that a recipe's tokens are held in
+  size_t planned_bytes_full(int64_t tokens) const;   // f16, nothing evicted
   // Original positions of the slots kept: [layer][kv head][...].
   std::vector<std::vector<std::vector<int32_t>>> kept_positions(const Sequence& sequence) const;
   Rotation rotation(int layer) const;  // of the model's keys and queries

@@ -4,7 +4,7 @@
 #include <cmath>      // std::sqrt, std::abs
 
 #include "attention/attention.h"  // capture_scores
-#include "compute/matrix.h"       // multiply_transposed, add_scaled
+#include "compute/matrix.h"       // multiply_transposed, add_scaled, exponentiate
 #include "dense/linear.h"         // dequantize_row
 
 namespace kvcompress {
@@ -12,15 +12,31 @@ namespace {
 
 std::vector<float> norms_of(std::span<const float> rows, int width) {
   std::vector<float> norms(rows.size() / static_cast<size_t>(width));
-  for (size_t i = 0; i < norms.size(); ++i) {
-    float squares = 0;
-    for (int c = 0; c < width; ++c) squares += rows[i * width + c] * rows[i * width + c];
-    norms[i] = std::sqrt(squares);
-  }
+  for (size_t i = 0; i < norms.size(); ++i) norms[i] = norm_of(rows.data() + i * width, width);
   return norms;
 }
 
+// Brings what lies at [from, from + bytes) closer while something else is computed.
+void ask_for(const void* from, size_t bytes) {
+  constexpr size_t kLine = 64;
+  for (size_t at = 0; at < bytes; at += kLine) __builtin_prefetch(static_cast<const char*>(from) + at, 0, 2);
+}
+
 }  // namespace
+
+// Lanes side by side, so that the compiler may use vectors.
+float norm_of(const float* row, int width) {
+  constexpr int kLanes = 16;
+  float lanes[kLanes] = {};
+  int c = 0;
+  for (; c + kLanes <= width; c += kLanes) {
+    for (int lane = 0; lane < kLanes; ++lane) lanes[lane] += row[c + lane] * row[c + lane];
+  }
+  for (; c < width; ++c) lanes[0] += row[c] * row[c];
+  float squares = 0;
+  for (const float lane : lanes) squares += lane;
+  return std::sqrt(squares);
+}
 
 FeatureReader::FeatureReader(const Architecture& model, ThreadPool& pool)
     : model_(model), pool_(pool), config_(model.config()), group_(config_.query_heads / config_.kv_heads) {}
@@ -139,6 +155,56 @@ void FeatureReader::read_observed(const Sequence& sequence, int layer, int head,
   }
 }
 
+std::vector<float> FeatureReader::decoded_weights(const Sequence& sequence, int layer, int head) const {
+  const Observations& observed = sequence.observed;
+  const float* logits = observed.decode_logits[static_cast<size_t>(layer)].data();
+  for (int before = 0; before < head; ++before) {
+    logits += sequence.cache.head(layer, before).pages().size() * kPageSlots * group_;
+  }
+  const HeadSlots& slots = sequence.cache.head(layer, head);
+  const size_t row = slots.pages().size() * kPageSlots;
+  static thread_local std::vector<int32_t> places;
+  places.resize(static_cast<size_t>(slots.length()));
+  slots.slots(places);
+  const float* log_sum_exp = observed.window.log_sum_exp(layer, head, 1);
+  std::vector<float> weights(places.size() * group_);
+  for (int g = 0; g < group_; ++g) {
+    float* out = weights.data() + g * places.size();
+    const float* from = logits + g * row;
+    for (size_t i = 0; i < places.size(); ++i) out[i] = from[places[i]];
+    exponentiate(out, static_cast<int64_t>(places.size()), log_sum_exp[g]);
+  }
+  return weights;
+}
+
+bool FeatureReader::reads_inline(const Sequence& sequence) {
+  return sequence.observed.decode_logits_fresh && sequence.observed.wants_decode_logits();
+}
+
+void FeatureReader::ask_for_layer(const Sequence& sequence, int layer) const {
+  for (int head = 0; head < config_.kv_heads; ++head) {
+    for (const PageView& page : sequence.cache.head(layer, head).pages()) {
+      ask_for(page.positions, sizeof(int32_t) * page.used);
+    }
+  }
+  const std::vector<float>& logits = sequence.observed.decode_logits[static_cast<size_t>(layer)];
+  ask_for(logits.data(), sizeof(float) * logits.size());
+}
+
+std::vector<HeadFeatures> FeatureReader::read_inline(const Sequence& sequence, int layer,
+                                                     const ScoreNeeds& needs) const {
+  std::vector<HeadFeatures> heads(static_cast<size_t>(config_.kv_heads));
+  for (int head = 0; head < config_.kv_heads; ++head) {
+    HeadFeatures& out = heads[static_cast<size_t>(head)];
+    if (needs.attention_window == 1) {
+      out.window_weights = decoded_weights(sequence, layer, head);
+      out.input.window_queries = 1;
+    }
+    read_head(sequence, layer, head, needs, out);
+  }
+  return heads;
+}
+
 std::vector<HeadFeatures> FeatureReader::read(const Sequence& sequence, int layer, const ScoreNeeds& needs) {
   std::vector<HeadFeatures> heads(static_cast<size_t>(config_.kv_heads));
   const int queries = std::min(needs.attention_window, sequence.observed.window.filled());
@@ -146,31 +212,36 @@ std::vector<HeadFeatures> FeatureReader::read(const Sequence& sequence, int laye
   if (queries > 0) weights = window_weights(sequence, layer, queries, 0);
   pool_.parallel_for(config_.kv_heads, [&](int64_t head, int) {
     HeadFeatures& out = heads[static_cast<size_t>(head)];
-    const HeadSlots& slots = sequence.cache.head(layer, static_cast<int>(head));
-    read_cache(slots, needs, out);
-    read_observed(sequence, layer, static_cast<int>(head), needs, out);
     if (queries > 0) out.window_weights = std::move(weights[static_cast<size_t>(head)]);
-    ScoreInput& input = out.input;
-    input.layer = layer;
-    input.kv_head = static_cast<int>(head);
-    input.slots = slots.length();
-    input.group = group_;
-    input.head_dim = config_.head_dim;
-    input.attention_scale = config_.attention_scale;
-    input.tokens_seen = sequence.cache.next_position;
-    input.positions = out.positions;
-    if (needs.keys) input.keys = out.keys;
-    if (needs.values) input.values = out.values;
-    input.key_norms = out.key_norms;
-    input.value_norms = out.value_norms;
-    input.window_weights = out.window_weights;
-    input.window_queries = queries;
-    input.query_mean = out.query_mean;
-    input.query_covariance = out.query_covariance;
-    input.projected_norms = out.projected_norms;
-    input.rotation = model_.rotation(layer);
+    out.input.window_queries = queries;
+    read_head(sequence, layer, static_cast<int>(head), needs, out);
   });
   return heads;
+}
+
+void FeatureReader::read_head(const Sequence& sequence, int layer, int head, const ScoreNeeds& needs,
+                              HeadFeatures& out) const {
+  const HeadSlots& slots = sequence.cache.head(layer, head);
+  read_cache(slots, needs, out);
+  read_observed(sequence, layer, head, needs, out);
+  ScoreInput& input = out.input;
+  input.layer = layer;
+  input.kv_head = head;
+  input.slots = slots.length();
+  input.group = group_;
+  input.head_dim = config_.head_dim;
+  input.attention_scale = config_.attention_scale;
+  input.tokens_seen = sequence.cache.next_position;
+  input.positions = out.positions;
+  if (needs.keys) input.keys = out.keys;
+  if (needs.values) input.values = out.values;
+  input.key_norms = out.key_norms;
+  input.value_norms = out.value_norms;
+  input.window_weights = out.window_weights;
+  input.query_mean = out.query_mean;
+  input.query_covariance = out.query_covariance;
+  input.projected_norms = out.projected_norms;
+  input.rotation = model_.rotation(layer);
 }
 
 }  // namespace kvcompress

@@ -162,13 +162,15 @@ void Forward::attend_decode_rows(int layer, const AttentionShape& shape) {
   tasks.reserve((placed_.size() - prefill_segments_) * static_cast<size_t>(config_.kv_heads));
   for (size_t s = prefill_segments_; s < placed_.size(); ++s) {
     const ObservedRows& segment = placed_[s];
+    float* logits = observer_.decode_logits(layer, segment);
     for (int head = 0; head < config_.kv_heads; ++head) {
       const HeadSlots& slots = segment.sequence->cache.head(layer, head);
       const int64_t offset = segment.row * stride + static_cast<int64_t>(head) * group_ * config_.head_dim;
       tasks.push_back({slots.pages(), queries_.data() + offset, attended_.data() + offset,
                        log_sum_exp_.data() + static_cast<int64_t>(segment.row) * config_.query_heads +
                            static_cast<int64_t>(head) * group_,
-                       positions_[static_cast<size_t>(segment.row)]});
+                       positions_[static_cast<size_t>(segment.row)], logits});
+      if (logits != nullptr) logits += slots.pages().size() * kPageSlots * group_;
       profile_.attention_flop += 4.0 * config_.head_dim * group_ * slots.length();
       profile_.attention_bytes += 4.0 * config_.head_dim * slots.length();
     }

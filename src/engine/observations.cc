@@ -1,8 +1,9 @@
 #include "engine/observations.h"
 
-#include <algorithm>  // std::fill
+#include <algorithm>  // std::fill, std::min
 
-#include "compute/matrix.h"  // multiply_transposed
+#include "policy/scoring/form_kernels.h"  // kGramStride
+#include "policy/scoring/row_forms.h"     // gram
 
 namespace kvcompress {
 namespace {
@@ -21,6 +22,23 @@ void drop_from(std::vector<float>& values, int32_t live_index) {
   if (static_cast<size_t>(live_index) < values.size()) values.erase(values.begin() + live_index);
 }
 
+// Of the first `width` columns of rows that are `stride` apart: in float over a few rows, then in double.
+std::vector<double> column_means(std::span<const float> rows, size_t stride, size_t width) {
+  constexpr size_t kRun = 64;
+  const size_t count = rows.size() / stride;
+  std::vector<double> means(width);
+  std::vector<float> sums(width);
+  for (size_t first = 0; first < count; first += kRun) {
+    std::fill(sums.begin(), sums.end(), 0.0F);
+    for (size_t row = first; row < std::min(first + kRun, count); ++row) {
+      for (size_t c = 0; c < width; ++c) sums[c] += rows[row * stride + c];
+    }
+    for (size_t c = 0; c < width; ++c) means[c] += sums[c];
+  }
+  for (double& mean : means) mean /= static_cast<double>(count);
+  return means;
+}
+
 }  // namespace
 
 void SlotNotes::keep(std::span<const int32_t> live_indices) {
@@ -31,31 +49,31 @@ void SlotNotes::drop(int32_t live_index) {
   for (std::vector<float>* values : {&scores, &sums, &chunk, &gate, &replay}) drop_from(*values, live_index);
 }
 
-void QueryMoments::add(const float* queries, int rows, int head_dim) {
-  const auto width = static_cast<size_t>(head_dim);
+int QueryMoments::stride(int head_dim) { return (head_dim + kGramStride - 1) / kGramStride * kGramStride; }
+
+// Products in float32 are of queries around a centre c: biases can be a hundred times what varies, and would
+// swallow it. With the queries' mean m, sum of q q^T = sum of (q - c)(q - c)^T + n (c m^T + m c^T - c c^T).
+void QueryMoments::add(std::span<float> queries, int head_dim) {
+  const auto width = static_cast<size_t>(head_dim), step = static_cast<size_t>(stride(head_dim));
+  const size_t rows = queries.size() / step;
+  if (rows == 0) return;
   sum.resize(width);
   products.resize(width * width);
-  std::vector<double> mean(width);
-  for (int row = 0; row < rows; ++row) {
-    for (size_t c = 0; c < width; ++c) mean[c] += queries[static_cast<size_t>(row) * width + c];
+  const std::vector<double> mean = column_means(queries, step, width);
+  const std::vector<float> centre(mean.begin(), mean.end());
+  for (size_t row = 0; row < rows; ++row) {
+    for (size_t c = 0; c < width; ++c) queries[row * step + c] -= centre[c];
   }
-  for (double& m : mean) m /= rows;
-  // Products in float32 are of the centred queries: biases can be a hundred times what varies, and would
-  // swallow it.
-  std::vector<float> columns(width * rows), squares(width * width);
-  for (int row = 0; row < rows; ++row) {
-    for (size_t c = 0; c < width; ++c) {
-      columns[c * rows + row] = static_cast<float>(queries[static_cast<size_t>(row) * width + c] - mean[c]);
+  const std::vector<double> centred = gram(queries, static_cast<int>(step));
+  const auto n = static_cast<double>(rows);
+  for (size_t i = 0; i < width; ++i) {
+    sum[i] += n * mean[i];
+    const double off = n * (mean[i] - centre[i]), whole = n * centre[i];
+    for (size_t j = 0; j < width; ++j) {
+      products[i * width + j] += centred[i * step + j] + whole * mean[j] + off * centre[j];
     }
   }
-  const Matrix transposed{columns.data(), head_dim, rows, rows};
-  multiply_transposed(transposed, transposed, squares.data(), head_dim);
-  for (size_t i = 0; i < width; ++i) {
-    sum[i] += rows * mean[i];
-    for (size_t j = 0; j < width; ++j)
-      products[i * width + j] += squares[i * width + j] + rows * mean[i] * mean[j];
-  }
-  count += rows;
+  count += static_cast<int64_t>(rows);
 }
 
 void QueryMoments::mean(std::span<float> out) const {

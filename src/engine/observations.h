@@ -32,8 +32,9 @@ struct QueryMoments {
   std::vector<double> sum;       // [head_dim]
   std::vector<double> products;  // [head_dim][head_dim]
 
-  // queries: [rows][head_dim], unrotated.
-  void add(const float* queries, int rows, int head_dim);
+  // queries: [rows][stride(head_dim)], unrotated, zeros beyond the head; they are spoiled.
+  void add(std::span<float> queries, int head_dim);
+  static int stride(int head_dim);
   void mean(std::span<float> out) const;
   void covariance(std::span<float> out) const;
 };
@@ -59,12 +60,18 @@ struct Observations {
   Observations(const ScoreNeeds& needs, int window, const ModelConfig& config);
 
   bool none() const { return notes.empty(); }
+  // The newest query alone is scored by: what decode attention computed for it is kept, not computed again.
+  bool wants_decode_logits() const { return needs.attention_window == 1; }
   // Forgets what was observed for others and observes only this from here on.
   void narrow(const ScoreNeeds& wanted);
 
   ScoreNeeds needs;
   QueryWindow window;
-  int unsummed = 0;                   // of the window's queries, those not yet in `sums`
+  int unsummed = 0;  // of the window's queries, those not yet in `sums`
+  // [layers] of [kv_heads][group][physical slots]: the logits of the newest decoded query, bias included;
+  // fresh: the cache has not changed since.
+  std::vector<std::vector<float>> decode_logits;
+  bool decode_logits_fresh = false;
   std::vector<SlotNotes> notes;       // [layers][kv_heads]
   std::vector<QueryMoments> moments;  // [layers][query_heads] with query_moments
   std::vector<int32_t> tokens;        // read so far, with replay_chunk

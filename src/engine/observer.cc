@@ -4,6 +4,7 @@
 #include <cmath>      // std::cos, std::sin, std::sqrt
 
 #include "compute/matrix.h"        // multiply_transposed, softmax, add_scaled
+#include "dense/row_kernels.h"     // row_kernels
 #include "engine/replay_scores.h"  // note_replay
 
 namespace kvcompress {
@@ -112,6 +113,21 @@ float* Observer::column_sums(int layer, const ObservedRows& segment) {
   return sums_.back().values.data();
 }
 
+float* Observer::decode_logits(int layer, const ObservedRows& segment) {
+  Observations& observed = segment.sequence->observed;
+  if (slides(config_, layer) || segment.prefill || !observed.wants_decode_logits() ||
+      !watched(*segment.sequence)) {
+    return nullptr;
+  }
+  size_t slots = 0;
+  for (int head = 0; head < config_.kv_heads; ++head) {
+    slots += segment.sequence->cache.head(layer, head).pages().size() * kPageSlots;
+  }
+  observed.decode_logits.resize(static_cast<size_t>(config_.layers));
+  observed.decode_logits[static_cast<size_t>(layer)].resize(slots * group_);
+  return observed.decode_logits[static_cast<size_t>(layer)].data();
+}
+
 void Observer::note_sums(int layer, const ObservedRows& segment) {
   const float* from = nullptr;
   for (const Sums& sums : sums_) {
@@ -184,28 +200,23 @@ void Observer::note_moments(int layer, const ObservedRows& segment, const LayerR
   const Rotation rotation = model_.rotation(layer);
   prepare_unrotation(rotation, segment, rows.positions);
   const size_t pairs = rotation.frequencies.size();
-  const auto width = static_cast<size_t>(config_.head_dim);
   // The first tokens are sinks whose queries are like no others.
   const int skipped = std::clamp(observed.needs.query_skip - rows.positions[segment.row], 0, segment.count);
   if (skipped == segment.count) return;
+  const auto turn =
+      rotation.halves ? row_kernels(active_isa()).rotate_halves : row_kernels(active_isa()).rotate_adjacent;
+  const auto step = static_cast<size_t>(QueryMoments::stride(config_.head_dim));
   pool_.parallel_for(config_.query_heads, [&](int64_t head, int) {
-    std::vector<float> queries(width * (segment.count - skipped));
-    for (int row = skipped; row < segment.count; ++row) {
-      float* q = queries.data() + (row - skipped) * width;
-      std::copy_n(
-          rows.queries + (static_cast<int64_t>(segment.row + row) * config_.query_heads + head) * width,
-          width, q);
-      for (size_t pair = 0; pair < pairs; ++pair) {
-        float& x = q[rotation.first(static_cast<int>(pair))];
-        float& y = q[rotation.second(static_cast<int>(pair))];
-        const float cosine = cosines_[row * pairs + pair], sine = sines_[row * pairs + pair];
-        const float turned = x * cosine - y * sine;
-        y = x * sine + y * cosine;
-        x = turned;
-      }
+    static thread_local std::vector<float> queries;
+    queries.assign(step * (segment.count - skipped), 0.0F);
+    float* q = queries.data();
+    for (int row = skipped; row < segment.count; ++row, q += step) {
+      const int64_t from = static_cast<int64_t>(segment.row + row) * config_.query_heads + head;
+      std::copy_n(rows.queries + from * config_.head_dim, config_.head_dim, q);
+      turn(&cosines_[row * pairs], &sines_[row * pairs], static_cast<int>(pairs), q);
     }
     const size_t index = static_cast<size_t>(layer) * config_.query_heads + head;
-    observed.moments[index].add(queries.data(), segment.count - skipped, config_.head_dim);
+    observed.moments[index].add(queries, config_.head_dim);
   });
 }
 
@@ -239,6 +250,7 @@ void Observer::after_step(std::span<const ObservedRows> segments, std::span<cons
     }
     // Without decay the prefill kernel has summed a chunk's queries already.
     if (!segment.prefill || observed.needs.attention_decay != 1) observed.unsummed += segment.count;
+    observed.decode_logits_fresh = !segment.prefill && observed.wants_decode_logits();
     if (observed.needs.replay_chunk > 0) {
       const auto read = tokens.subspan(segment.row, segment.count);
       observed.tokens.insert(observed.tokens.end(), read.begin(), read.end());

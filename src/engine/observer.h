@@ -37,6 +37,9 @@ class Observer {
   // Where prefill attention adds the weights that each slot gets, [kv_heads][group][physical slots], zeroed;
   // nullptr for a sequence that does not want them. Valid until the next layer.
   float* column_sums(int layer, const ObservedRows& segment);
+  // Where decode attention writes its logits, [kv_heads][group][physical slots]; nullptr for a sequence that
+  // does not want them.
+  float* decode_logits(int layer, const ObservedRows& segment);
   void after_attention(int layer, std::span<const ObservedRows> segments, const LayerRows& rows);
   // After the last layer.
   void after_step(std::span<const ObservedRows> segments, std::span<const int32_t> tokens,

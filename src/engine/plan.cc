@@ -10,6 +10,9 @@ namespace kvcompress {
 namespace {
 
 constexpr int64_t kReplayWords = 64;  // tokens around a replayed chunk, at most
+// Slots without a token that eviction may leave in packed pages before they are packed anew
+// (cache/head_slots.h).
+constexpr double kPackedWaste = 0.25;
 
 size_t pages_for(int64_t slots) { return static_cast<size_t>((slots + kPageSlots - 1) / kPageSlots); }
 
@@ -23,34 +26,44 @@ int64_t most_slots(int64_t seen, int64_t budget, int64_t added, int32_t window) 
 
 }  // namespace
 
-size_t bytes_of_slots(const ModelConfig& config, const PagePool& pages, int64_t slots) {
-  return pages_for(slots) * pages.page_bytes() * static_cast<size_t>(config.layers) *
-         static_cast<size_t>(config.kv_heads);
+size_t head_bytes(const PageSizes& sizes, const Recipe& recipe, int64_t slots, int64_t unsealed) {
+  int64_t exact = slots;
+  // What is never packed, and what waits for 64 tokens to be packed together.
+  if (sizes.packed > 0) {
+    exact = std::min(slots, recipe.store->sinks() + recipe.store->recent() + kPageSlots - 1 + unsealed);
+  }
+  return pages_for(exact) * sizes.exact + pages_for(slots - exact) * sizes.packed;
 }
 
-BudgetInput budget_input(const ModelConfig& config, const PagePool& pages, const Recipe& recipe,
+BudgetInput budget_input(const ModelConfig& config, const PageSizes& sizes, const Recipe& recipe,
                          int64_t tokens_seen) {
   BudgetInput input;
   input.layers = config.layers;
   input.kv_heads = config.kv_heads;
   input.group = config.query_heads / config.kv_heads;
   input.tokens_seen = tokens_seen;
-  input.page_bytes = pages.page_bytes();
+  input.page_bytes = sizes.exact;
   input.page_slots = kPageSlots;
+  if (sizes.packed > 0) {
+    input.packed_page_bytes = sizes.packed;
+    input.exact_slots = recipe.store->sinks() + recipe.store->recent();
+    if (recipe.budget.hold) input.packed_waste = kPackedWaste;
+  }
   input.sliding_window = config.sliding_window;
   input.layer_calibration = recipe.calibration(recipe.budget.layer_shares->calibration_kind());
   input.head_calibration = recipe.calibration(recipe.budget.head_shares->calibration_kind());
   return input;
 }
 
-size_t planned_bytes(const ModelConfig& config, const PagePool& pages, const Recipe& recipe,
+size_t planned_bytes(const ModelConfig& config, const PageSizes& sizes, const Recipe& recipe,
                      PrefillMode prefill, int chunk, int64_t prompt, int64_t generated) {
   std::vector<int32_t> budgets;
   const int64_t seen = prompt + generated;
-  if (recipe.compresses()) {
-    budgets = plan_budget(recipe.budget, budget_input(config, pages, recipe, seen));
+  if (recipe.evicts()) {
+    budgets = plan_budget(recipe.budget, budget_input(config, sizes, recipe, seen));
   }
-  size_t total_pages = 0;
+  const bool seals_late = recipe.evicts() && prefill == PrefillMode::exact;
+  size_t total = 0;
   const int replayed = recipe.needs().replay_chunk;
   for (int layer = 0; layer < config.layers; ++layer) {
     const int32_t window = config.sliding_window[static_cast<size_t>(layer)];
@@ -62,13 +75,19 @@ size_t planned_bytes(const ModelConfig& config, const PagePool& pages, const Rec
       const int64_t reading =
           most_slots(prompt, prefill == PrefillMode::bounded ? budget : prompt, chunk, window);
       const int64_t writing = most_slots(seen, budget, recipe.budget.hold ? 1 : generated, window);
+      const auto waste = static_cast<int64_t>(kPackedWaste * static_cast<double>(writing));
       // One page more a head: a kept run need not start at a page's first slot.
-      total_pages += pages_for(std::max(reading, writing)) + 1;
+      total += sizes.exact + std::max(head_bytes(sizes, recipe, reading, seals_late ? reading : chunk),
+                                      head_bytes(sizes, recipe, writing) + pages_for(waste) * sizes.packed);
+      // While tokens are packed, two packed pages are held on top.
+      total += 2 * sizes.packed;
       // A replay goes on from the whole prompt, a chunk of it and some words of instruction at a time.
-      if (replayed > 0) total_pages += pages_for(std::min<int64_t>(replayed, prompt) + kReplayWords) + 1;
+      if (replayed > 0) {
+        total += (pages_for(std::min<int64_t>(replayed, prompt) + kReplayWords) + 1) * sizes.exact;
+      }
     }
   }
-  return total_pages * pages.page_bytes();
+  return total;
 }
 
 }  // namespace kvcompress

@@ -4,7 +4,7 @@
 #include <cstddef>  // size_t
 #include <cstdint>  // int64_t
 
-#include "cache/page_pool.h"     // PagePool
+#include "engine/page_sizes.h"   // PageSizes
 #include "engine/request.h"      // Request
 #include "model/architecture.h"  // ModelConfig
 
@@ -12,14 +12,15 @@ namespace kvcompress {
 
 // The most bytes of pages that a sequence will hold at any moment: `prompt` tokens read in chunks, then
 // `generated` more. Throws UsageError when the recipe's budget cannot be met at this length.
-size_t planned_bytes(const ModelConfig& config, const PagePool& pages, const Recipe& recipe,
+size_t planned_bytes(const ModelConfig& config, const PageSizes& sizes, const Recipe& recipe,
                      PrefillMode prefill, int chunk, int64_t prompt, int64_t generated);
 
 // What plan_budget() needs to know of the model and the moment. `recipe` must outlive it.
-BudgetInput budget_input(const ModelConfig& config, const PagePool& pages, const Recipe& recipe,
+BudgetInput budget_input(const ModelConfig& config, const PageSizes& sizes, const Recipe& recipe,
                          int64_t tokens_seen);
 
-// Bytes of the pages that hold `slots` slots in each head.
-size_t bytes_of_slots(const ModelConfig& config, const PagePool& pages, int64_t slots);
+// Bytes of the pages that hold `slots` slots of one head under a recipe, the newest `unsealed` of which have
+// not been looked at for packing.
+size_t head_bytes(const PageSizes& sizes, const Recipe& recipe, int64_t slots, int64_t unsealed = 0);
 
 }  // namespace kvcompress

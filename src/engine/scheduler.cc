@@ -20,7 +20,7 @@ Scheduler::Scheduler(Forward& forward, Compressor& compressor, PagePool& pages, 
     : forward_(forward), compressor_(compressor), pages_(pages), chunk_(chunk), vocabulary_(vocabulary) {}
 
 RequestId Scheduler::add(std::unique_ptr<ActiveRequest> request) {
-  if (requests_.empty()) pages_.reset_peak();
+  if (requests_.empty()) pages_.memory().reset_peak();
   requests_.emplace(next_id_, std::move(request));
   return next_id_++;
 }
@@ -85,7 +85,8 @@ void Scheduler::after_forward(ActiveRequest& request) {
 // With one request alone the pool's own peak is exact, also within a step.
 void Scheduler::note_bytes(ActiveRequest& request) {
   size_t& peak = request.receipt().cache.bytes_peak;
-  peak = std::max(peak, requests_.size() == 1 ? pages_.usage().peak_bytes : request.sequence().cache.bytes());
+  peak = std::max(
+      peak, requests_.size() == 1 ? pages_.memory().usage().peak_bytes : request.sequence().cache.bytes());
 }
 
 void Scheduler::sample() {

@@ -4,16 +4,14 @@
 
 namespace kvcompress {
 
-Sequence::Sequence(PagePool* pool, int layers, int kv_heads, std::vector<int32_t> sliding_window,
-                   Recipe recipe_in, PrefillMode prefill_in)
-    : recipe(std::move(recipe_in)),
-      prefill(prefill_in),
-      cache(pool, layers, kv_heads, std::move(sliding_window)) {}
+Sequence::Sequence(SequenceCache cache_in, Recipe recipe_in, PrefillMode prefill_in)
+    : recipe(std::move(recipe_in)), prefill(prefill_in), cache(std::move(cache_in)) {}
 
 Sequence::Sequence(const Sequence& other, SequenceCache forked)
     : recipe(other.recipe),
       prefill(other.prefill),
       cache(std::move(forked)),
+      page_sizes(other.page_sizes),
       observed(other.observed),
       compressed(other.compressed),
       prompt_total(other.prompt_total),

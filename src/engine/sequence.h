@@ -6,6 +6,7 @@
 
 #include "cache/sequence_cache.h"  // SequenceCache
 #include "engine/observations.h"   // Observations
+#include "engine/page_sizes.h"     // PageSizes
 #include "policy/recipe.h"         // Recipe
 
 namespace kvcompress {
@@ -15,13 +16,13 @@ namespace kvcompress {
 enum class PrefillMode { exact, bounded };
 
 struct Sequence {
-  Sequence(PagePool* pool, int layers, int kv_heads, std::vector<int32_t> sliding_window, Recipe recipe,
-           PrefillMode prefill);
+  Sequence(SequenceCache cache, Recipe recipe, PrefillMode prefill);
   Sequence fork() const;  // shares pages until either side writes to them
 
   Recipe recipe;
   PrefillMode prefill;
   SequenceCache cache;
+  PageSizes page_sizes;
   Observations observed;
   bool compressed = false;       // the prompt's end has been compressed
   int64_t prompt_total = 0;      // tokens of the prompt being read, for budgets given as a share

@@ -21,7 +21,7 @@ void AttentionProbe::begin(Sequence& sequence) {
   position_ = sequence.cache.next_position;
   recipe_ = std::exchange(sequence.recipe, Recipe{});
   const ModelConfig& config = engine_.config();
-  if (!recipe_.compresses() || !recipe_.budget.hold) {
+  if (!recipe_.evicts() || !recipe_.budget.hold) {
     if (sequence.observed.window.capacity() != kRows) {
       sequence.observed = Observations(ScoreNeeds{}, kRows, config);
     }

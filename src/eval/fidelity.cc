@@ -80,7 +80,7 @@ void FidelityRun::read_shared(const ReadingGroup& group, std::span<const int32_t
     const Recipe& recipe = results_[member].evaluated.recipe;
     Follower& follower = followers_[member];
     follower.sequence = recipe.compresses() ? engine_.compressed(*read, recipe) : engine_.fork(*read);
-    if (!recipe.compresses() || !recipe.budget.hold) follower.sequence->observed = Observations();
+    if (!recipe.evicts() || !recipe.budget.hold) follower.sequence->observed = Observations();
     follower.logits = logits;
     note_prompt(member, read_s, read->cache.bytes());
   }
@@ -90,12 +90,12 @@ void FidelityRun::read_bounded(size_t member, std::span<const int32_t> tokens) {
   Follower& follower = followers_[member];
   follower.sequence = engine_.open(results_[member].evaluated.recipe, PrefillMode::bounded);
   follower.sequence->prompt_total = static_cast<int64_t>(tokens.size());
-  const size_t others = engine_.pool().usage().bytes;
-  engine_.pool().reset_peak();
+  const size_t others = engine_.memory().usage().bytes;
+  engine_.memory().reset_peak();
   const Timer timer;
   follower.logits = reader_.read(*follower.sequence, tokens);
   note_prompt(member, timer.seconds() - follower.sequence->compress_s,
-              engine_.pool().usage().peak_bytes - others);
+              engine_.memory().usage().peak_bytes - others);
 }
 
 void FidelityRun::prompt(const std::string& id, std::span<const int32_t> tokens) {
@@ -103,7 +103,7 @@ void FidelityRun::prompt(const std::string& id, std::span<const int32_t> tokens)
   followers_.resize(results_.size());
   peaks_.assign(results_.size(), 0);
   for (const ReadingGroup& group : groups_) {
-    group.bounded ? read_bounded(group.members[0], tokens) : read_shared(group, tokens);
+    group.alone ? read_bounded(group.members[0], tokens) : read_shared(group, tokens);
   }
   writer_.write(followers_);
   for (size_t i = 0; i < results_.size(); i++) {

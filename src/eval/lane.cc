@@ -69,11 +69,11 @@ void Lane::open(Follower& follower) const {
 // The pool holds the other caches too: what it had at most during the work, less theirs, is this one's peak.
 template <typename Work>
 void Lane::metered(Follower& follower, Work&& work) {
-  PagePool& pool = engine_.pool();
-  const size_t others = pool.usage().bytes - follower.sequence->cache.bytes();
-  pool.reset_peak();
+  CacheMemory& memory = engine_.memory();
+  const size_t others = memory.usage().bytes - follower.sequence->cache.bytes();
+  memory.reset_peak();
   work();
-  follower.bytes_peak = std::max(follower.bytes_peak, pool.usage().peak_bytes - others);
+  follower.bytes_peak = std::max(follower.bytes_peak, memory.usage().peak_bytes - others);
 }
 
 void Lane::window(std::span<const int32_t> tokens, const OnFed& on_fed) {

@@ -12,7 +12,7 @@ namespace kvcompress {
 namespace {
 
 bool by_steps(const Recipe& recipe, const PerplexitySettings& settings) {
-  return settings.mode == PerplexitySettings::Mode::stream || (recipe.compresses() && recipe.budget.hold);
+  return settings.mode == PerplexitySettings::Mode::stream || (recipe.evicts() && recipe.budget.hold);
 }
 
 void check(Engine& engine, const std::vector<EvaluatedRecipe>& recipes, const PerplexitySettings& settings) {

@@ -6,12 +6,12 @@ std::vector<ReadingGroup> reading_groups(std::span<const Recipe> recipes, Prefil
   std::vector<ReadingGroup> groups;
   std::vector<ScoreNeeds> needs;  // of each group, united
   for (size_t i = 0; i < recipes.size(); i++) {
-    const bool bounded = prefill == PrefillMode::bounded && recipes[i].compresses();
+    const bool alone = recipes[i].evicts() ? prefill == PrefillMode::bounded : recipes[i].compresses();
     const ScoreNeeds own = recipes[i].needs();
     size_t g = 0;
-    while (g < groups.size() && (bounded || groups[g].bounded || !needs[g].shares_reading(own))) g++;
+    while (g < groups.size() && (alone || groups[g].alone || !needs[g].shares_reading(own))) g++;
     if (g == groups.size()) {
-      groups.push_back({{}, {}, bounded});
+      groups.push_back({{}, {}, alone});
       needs.emplace_back();
     }
     groups[g].members.push_back(i);

@@ -11,10 +11,11 @@ namespace kvcompress {
 struct ReadingGroup {
   std::vector<size_t> members;  // indices of the recipes
   std::vector<Recipe> recipes;  // theirs, for Engine::open_shared()
-  bool bounded = false;         // one recipe, which compresses while it reads
+  bool alone = false;           // one recipe, which evicts or packs while it reads
 };
 
-// Every recipe in one group, in the order given. With bounded prefill each that compresses stands alone.
+// Every recipe in one group, in the order given. With bounded prefill each that compresses stands alone, and
+// always each that packs what it reads without evicting first.
 std::vector<ReadingGroup> reading_groups(std::span<const Recipe> recipes, PrefillMode prefill);
 
 }  // namespace kvcompress

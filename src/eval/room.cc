@@ -8,7 +8,7 @@
 namespace kvcompress {
 
 void require_room(Engine& engine, size_t planned_bytes) {
-  const size_t limit = engine.pool().options().limit_bytes;
+  const size_t limit = engine.memory().limit_bytes();
   if (limit == 0 || planned_bytes <= limit) return;
   throw CapacityError(
       fmt::format("[memory] expected at most {} of caches, got a plan for {}; lower the length, the "

@@ -66,7 +66,7 @@ void TaskRun::sample(const TaskSample& sample, const SampleTokens& tokens,
   tokens_ = &tokens;
   on_asked_ = &on_asked;
   for (const ReadingGroup& group : groups_) {
-    group.bounded ? bounded(cells_[group.members[0]]) : shared(group);
+    group.alone ? bounded(cells_[group.members[0]]) : shared(group);
   }
 }
 
@@ -74,7 +74,7 @@ void TaskRun::sample(const TaskSample& sample, const SampleTokens& tokens,
 std::unique_ptr<Sequence> TaskRun::compress(Sequence& read, const TaskCell& cell) {
   const Recipe& recipe = cell.recipe();
   auto sequence = recipe.compresses() ? engine_.compressed(read, recipe) : engine_.fork(read);
-  if (!recipe.compresses() || !recipe.budget.hold) sequence->observed = Observations();
+  if (!recipe.evicts() || !recipe.budget.hold) sequence->observed = Observations();
   return sequence;
 }
 
@@ -109,14 +109,14 @@ void TaskRun::bounded(TaskCell& cell) {
   const auto read = [&](std::span<const int32_t> tokens, std::vector<float>* logits) {
     auto sequence = engine_.open(cell.recipe(), PrefillMode::bounded);
     sequence->prompt_total = static_cast<int64_t>(tokens.size());
-    engine_.pool().reset_peak();
+    engine_.memory().reset_peak();
     const Timer timer;
     if (logits != nullptr) {
       *logits = asker_.read(*sequence, tokens);
     } else {
       engine_.read(*sequence, tokens, /*last=*/true);
     }
-    cell.note_prompt(*sequence, timer.seconds() - sequence->compress_s, engine_.pool().usage().peak_bytes);
+    cell.note_prompt(*sequence, timer.seconds() - sequence->compress_s, engine_.memory().usage().peak_bytes);
     return sequence;
   };
   if (!settings_.visible) return ask_forks(cell, *read(tokens_->context, nullptr));

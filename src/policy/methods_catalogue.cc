@@ -59,8 +59,9 @@ Catalogue make_catalogue() {
 std::vector<std::pair<std::string, RecipeChoice>> recipe_choices(const Recipe& recipe) {
   return {{"propagate", {recipe.propagate, {}}},
           {"score", {recipe.score_kind, score_rows(recipe)}},
-          {"budget", {recipe.compresses() ? "" : "none", budget_rows(recipe.budget)}},
-          {"store", {recipe.store, {}}},
+          {"budget", {recipe.evicts() ? "" : "none", budget_rows(recipe.budget)}},
+          {"store",
+           {recipe.store_kind, recipe.store ? parameter_rows(*recipe.store) : std::vector<ParameterRow>{}}},
           {"schedule", {recipe.schedule, {}}},
           {"route", {recipe.route, {}}}};
 }

@@ -9,6 +9,7 @@
 #include "policy/budget.h"        // BudgetSettings
 #include "policy/score_policy.h"  // ScorePolicy
 #include "policy/selection.h"     // WeightPolicy, SelectPolicy
+#include "policy/store_policy.h"  // StorePolicy
 
 namespace kvcompress {
 
@@ -24,13 +25,16 @@ struct Recipe {
   std::string select_kind = "best";
   std::shared_ptr<const SelectPolicy> select;  // null: the best scores
   BudgetSettings budget;
-  std::string store = "f16";
+  std::string store_kind = "f16";
+  std::shared_ptr<const StorePolicy> store;  // null: f16
   std::string schedule = "none";
   std::string route = "none";
 
   std::vector<CalibrationPtr> calibrations;  // of its calibration_kinds(), from the caller
 
-  bool compresses() const { return budget.unit != BudgetSettings::Unit::none; }
+  // Whether tokens are evicted, and whether the cache is anything other than all tokens in f16.
+  bool evicts() const { return budget.unit != BudgetSettings::Unit::none; }
+  bool compresses() const { return evicts() || store != nullptr; }
   // What the engine must compute for it.
   ScoreNeeds needs() const;
   // Kinds of calibration that its answers cannot work without, each once.

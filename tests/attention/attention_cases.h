@@ -68,7 +68,7 @@ class TestCache {
       store_.push_back(std::make_unique<Page>(padded_));
       Page& page = *store_.back();
       views.push_back({reinterpret_cast<const std::byte*>(page.memory.get()), page.positions,
-                       options.bias ? page.bias : nullptr, kNoToken, -1, 0, 0, FormId::f16});
+                       options.bias ? page.bias : nullptr, kNoToken, -1, 0, 0, nullptr});
     }
     Page& page = *store_.back();
     const int slot = views.back().used++;

@@ -47,7 +47,7 @@ TEST(Capture, EqualsTheSummedWeights) {
         const CaptureTask task{cache.views,        queries.data(),   int64_t{c.group} * c.head_dim,
                                log_sum_exp.data(), positions.data(), c.queries,
                                sums.data()};
-        capture_scores({&task, 1}, shape, pool, attention_kernels(FormId::f16, isa));
+        capture_scores({&task, 1}, shape, pool, attention_kernels(isa));
         // A weight's relative error is the absolute error of its float32 logit, whatever its size.
         for (size_t i = 0; i < sums.size(); ++i) {
           ASSERT_NEAR(sums[i], expected[i], 2e-5 * expected[i])
@@ -66,7 +66,7 @@ TEST(Capture, WeightsOfARowSumToOne) {
   const int queries = 20, rows = queries * 3;
   const auto q = random_floats(rows * 64, 2);
   for (const Isa isa : supported_isas()) {
-    const AttentionKernels& kernels = attention_kernels(FormId::f16, isa);
+    const AttentionKernels& kernels = attention_kernels(isa);
     std::vector<std::vector<float>> sums;
     std::vector<CaptureTask> tasks;
     std::vector<float> output(q.size()), log_sum_exp(2 * rows);
@@ -103,7 +103,7 @@ TEST(Capture, RowsThatSawNothingCountForNothing) {
   for (const Isa isa : supported_isas()) {
     std::vector<float> sums(2 * kPageSlots, 7.0f);
     const CaptureTask task{cache.views, q.data(), 64, &log_sum_exp, &position, 1, sums.data()};
-    capture_scores({&task, 1}, shape, pool, attention_kernels(FormId::f16, isa));
+    capture_scores({&task, 1}, shape, pool, attention_kernels(isa));
     for (const float sum : sums) EXPECT_EQ(sum, 0.0f) << name(isa);
   }
 }
@@ -119,8 +119,8 @@ TEST(KeyNorms, EqualTheDefinition) {
     }
     for (const Isa isa : supported_isas()) {
       std::vector<float> norms(expected.size(), 7.0f);
-      attention_kernels(FormId::f16, isa)
-          .key_norms(cache.views.data(), static_cast<int>(cache.views.size()), head_dim, norms.data());
+      attention_kernels(isa).key_norms(cache.views.data(), static_cast<int>(cache.views.size()), head_dim,
+                                       norms.data());
       for (size_t s = 0; s < norms.size(); ++s) {
         EXPECT_NEAR(norms[s], expected[s], 1e-5 * expected[s]) << name(isa) << " slot " << s;
       }

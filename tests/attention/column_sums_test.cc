@@ -55,7 +55,7 @@ Result prefill(const TestCache& cache, const Chunk& chunk, const AttentionShape&
   const int count = static_cast<int>(chunk.positions.size());
   for (int from = 0; from < count; from += step) {
     const PrefillTask task = task_of(cache, chunk, shape, from, std::min(step, count - from), result);
-    attend_prefill({&task, 1}, shape, precision, pool, attention_kernels(FormId::f16, isa));
+    attend_prefill({&task, 1}, shape, precision, pool, attention_kernels(isa));
   }
   return result;
 }
@@ -153,7 +153,7 @@ TEST(ColumnSums, LongPastsGiveAwayOnePerQuery) {
                                 chunk.positions.data(),
                                 90,
                                 captured.data()};
-      capture_scores({&capture, 1}, shape, pool, attention_kernels(FormId::f16, isa));
+      capture_scores({&capture, 1}, shape, pool, attention_kernels(isa));
       EXPECT_LT(mean_error(result.sums, captured), 1e-5) << name(isa);
     }
   }
@@ -185,7 +185,7 @@ TEST(ColumnSums, ThreadsWavesAndBatchDoNotMatter) {
                                task_of(cache, chunk, shape, 0, 9, second),
                                task_of(cache, chunk, shape, 0, 9, plain)};
         tasks[2].column_sums = nullptr;
-        attend_prefill(tasks, shape, precision, pool, attention_kernels(FormId::f16, isa));
+        attend_prefill(tasks, shape, precision, pool, attention_kernels(isa));
         EXPECT_EQ(second.sums, alone.sums) << name(isa) << " threads " << threads;
         EXPECT_EQ(second.output, alone.output) << name(isa) << " threads " << threads;
         EXPECT_EQ(plain.output, alone.output) << name(isa) << " threads " << threads;
@@ -207,7 +207,7 @@ TEST(ColumnSums, AreAddedToWhatIsThere) {
     const Result once = prefill(cache, chunk, shape, Precision::fast, 2, isa);
     Result twice = once;
     const PrefillTask task = task_of(cache, chunk, shape, 0, 70, twice);
-    attend_prefill({&task, 1}, shape, Precision::fast, pool, attention_kernels(FormId::f16, isa));
+    attend_prefill({&task, 1}, shape, Precision::fast, pool, attention_kernels(isa));
     for (size_t i = 0; i < once.sums.size(); ++i) ASSERT_EQ(twice.sums[i], 2 * once.sums[i]) << name(isa);
   }
 }
@@ -242,7 +242,7 @@ TEST(ColumnSums, EmptyCacheIsNoError) {
                            chunk.positions.data(),
                            2,
                            result.sums.data()};
-    attend_prefill({&task, 1}, shape, Precision::fast, pool, attention_kernels(FormId::f16, isa));
+    attend_prefill({&task, 1}, shape, Precision::fast, pool, attention_kernels(isa));
     EXPECT_EQ(result.output, std::vector<float>(256)) << name(isa);
     EXPECT_EQ(result.sums[0], 3.0f) << name(isa);
   }

@@ -39,7 +39,7 @@ PrefillResult prefill(const TestCache& cache, const Chunk& chunk, const Attentio
                            result.log_sum_exp.data() + from * shape.group,
                            chunk.positions.data() + from,
                            std::min(step, count - from)};
-    attend_prefill({&task, 1}, shape, precision, pool, attention_kernels(FormId::f16, isa));
+    attend_prefill({&task, 1}, shape, precision, pool, attention_kernels(isa));
   }
   return result;
 }
@@ -148,7 +148,7 @@ TEST(Prefill, ChunksThreadsAndBatchDoNotMatter) {
                                       nullptr, other_chunk.positions.data(), 100},
                                      {cache.views, chunk.queries.data(), 192, first.data(), 192, nullptr,
                                       chunk.positions.data(), 400}};
-        attend_prefill(tasks, shape, precision, pool, attention_kernels(FormId::f16, isa));
+        attend_prefill(tasks, shape, precision, pool, attention_kernels(isa));
         EXPECT_EQ(first, whole.output) << name(isa) << " threads " << threads;
         EXPECT_EQ(second, prefill(other, other_chunk, shape, precision, single, isa).output) << name(isa);
       }
@@ -180,7 +180,7 @@ TEST(Prefill, AgreesWithDecode) {
   for (const Isa isa : supported_isas()) {
     std::vector<float> output(chunk.queries.size());
     const DecodeTask task{cache.views, chunk.queries.data(), output.data(), nullptr, chunk.positions[0]};
-    attend_decode({&task, 1}, shape, Precision::exact, pool, attention_kernels(FormId::f16, isa));
+    attend_decode({&task, 1}, shape, Precision::exact, pool, attention_kernels(isa));
     const PrefillResult result = prefill(cache, chunk, shape, Precision::exact, pool, isa);
     EXPECT_LT(relative_error(result.output.data(), output.data(), output.size()), 1e-5) << name(isa);
   }

@@ -48,7 +48,7 @@ TEST_F(Speed, MeasuresEveryCell) {
   EXPECT_EQ(results[3].cache.kept[0][0], 204);
   EXPECT_EQ(results[7].cache.kept[0][0], 64);
   EXPECT_LT(results[7].cache.bytes, results[3].cache.bytes);
-  EXPECT_EQ(engine_->pool().usage().bytes, 0U) << "every sequence is gone";
+  EXPECT_EQ(engine_->memory().usage().bytes, 0U) << "every sequence is gone";
 }
 
 TEST_F(Speed, RefusesADepthBeyondTheContext) {

@@ -4,11 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 #include <vector>
 
 #include "base/random.h"
 #include "cache/head_slots.h"
 #include "codec/f16.h"
+#include "support/test_packed_form.h"  // round_row
 
 namespace kvcompress {
 
@@ -41,6 +43,14 @@ struct HeadModel {
   }
 };
 
+// A token's key or value as a head gives it back.
+inline std::vector<float> stored_values(int32_t position, uint64_t salt, int dim, bool packed) {
+  std::vector<float> values = token_values(position, salt, dim);
+  for (float& value : values) value = f32_from_f16(f16_from_f32(value));
+  if (packed) round_row(std::vector<float>(values).data(), dim, values.data());
+  return values;
+}
+
 inline void append_tokens(HeadSlots& head, HeadModel& model, const std::vector<int32_t>& positions, int dim) {
   std::vector<float> keys, values;
   for (const int32_t position : positions) {
@@ -56,14 +66,18 @@ inline void append_tokens(HeadSlots& head, HeadModel& model, const std::vector<i
 // What the views say, against what the pages hold.
 inline void expect_views_true(const HeadSlots& head) {
   int live = 0;
-  int32_t last = -1;
-  for (const PageView& view : head.pages()) {
+  std::set<int32_t> seen;
+  for (size_t page = 0; page < head.pages().size(); ++page) {
+    const PageView& view = head.pages()[page];
+    ASSERT_EQ(view.packed != nullptr, page < head.packed_pages());
+    int32_t last = page == 0 || page == head.packed_pages() ? -1 : head.pages()[page - 1].last_position;
     int here = 0, used = 0;
     int32_t first_here = kNoToken, last_here = -1;
     for (int slot = 0; slot < kPageSlots; ++slot) {
       const int32_t position = view.positions[slot];
       if (position == kNoToken) continue;
       ASSERT_GT(position, last);
+      ASSERT_TRUE(seen.insert(position).second) << position << " lives twice";
       last = position;
       if (here++ == 0) first_here = position;
       last_here = position;
@@ -109,12 +123,10 @@ inline void expect_equal(const HeadSlots& head, const HeadModel& model, int dim,
     const auto index = static_cast<int32_t>(random.below(length));
     head.load(index, key.data(), value.data());
     const int32_t position = positions[static_cast<size_t>(index)];
-    const auto true_key = token_values(position, model.salt, dim);
-    const auto true_value = token_values(position, model.salt + 1, dim);
-    for (size_t c = 0; c < key.size(); ++c) {
-      ASSERT_EQ(key[c], f32_from_f16(f16_from_f32(true_key[c])));
-      ASSERT_EQ(value[c], f32_from_f16(f16_from_f32(true_value[c])));
-    }
+    const int32_t slot = slots[static_cast<size_t>(index)];
+    const bool packed = head.pages()[static_cast<size_t>(slot / kPageSlots)].packed != nullptr;
+    ASSERT_EQ(key, stored_values(position, model.salt, dim, packed));
+    ASSERT_EQ(value, stored_values(position, model.salt + 1, dim, packed));
   }
 }
 

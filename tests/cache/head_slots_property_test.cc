@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "cache/head_model.h"
+#include "support/test_pool.h"  // TestPool
 
 namespace kvcompress {
 namespace {
@@ -16,20 +17,56 @@ struct Life {
   int32_t next = 0;
 };
 
-class HeadSlotsLives : public testing::TestWithParam<std::tuple<int, bool>> {
+enum class Packs { nothing, with_positions, with_shared_positions };
+
+class HeadSlotsLives : public testing::TestWithParam<std::tuple<int, bool, Packs>> {
  protected:
   const int dim_ = std::get<0>(GetParam());
   const bool fields_ = std::get<1>(GetParam());
-  PagePool pool_{make_f16_form(dim_), {.bias = fields_, .scores = fields_, .summaries = fields_}};
+  const Packs packs_ = std::get<2>(GetParam());
+  TestPool pool_{dim_, {.bias = fields_, .scores = fields_, .summaries = fields_}};
+
+  PositionStore store_{&pool_.memory()};
+  TestPackedForm form_{dim_};
+  PagePool packed_pool_{form_.payload_bytes(), dim_, pool_.options(), &pool_.memory(),
+                        packs_ == Packs::with_shared_positions ? &store_ : nullptr};
+  bool sealed_ = false;  // some page has been
+  const Packing packing_{&packed_pool_, packs_ == Packs::nothing ? nullptr : &form_};
 
   void append(Life& life, Random& random) const {
     const size_t count = random.below(3) == 0 ? 1 + random.below(200) : 1;
+    const bool gaps = random.below(2) == 0;
     std::vector<int32_t> positions;
     for (size_t i = 0; i < count; ++i) {
-      life.next += 1 + static_cast<int32_t>(random.below(10) == 0 ? random.below(50) : 0);
+      life.next += 1 + static_cast<int32_t>(gaps && random.below(10) == 0 ? random.below(50) : 0);
       positions.push_back(life.next);
     }
     append_tokens(life.head, life.model, positions, dim_);
+  }
+
+  // Exact are then the sinks, the recent tokens, pinned ones, those that were passed over and are older than
+  // a packed one, and fewer than a page of others.
+  void seal(Life& life, Random& random) {
+    const auto sinks = static_cast<int64_t>(random.below(10)),
+               recent = static_cast<int64_t>(random.below(150));
+    const int32_t older =
+        life.head.packed_pages() > 0 ? life.head.pages()[life.head.packed_pages() - 1].last_position : -1;
+    life.head.seal(sinks, recent);
+    if (packs_ == Packs::nothing) {
+      ASSERT_EQ(life.head.packed_pages(), 0u);
+      return;
+    }
+    const auto length = static_cast<int64_t>(life.model.tokens.size());
+    std::vector<int32_t> slots(life.model.tokens.size());
+    life.head.slots(slots);
+    int others = 0;
+    for (int64_t i = sinks; i < length - recent; ++i) {
+      const auto packed_slots = static_cast<int32_t>(life.head.packed_pages()) * kPageSlots;
+      const ModelToken& token = life.model.tokens[static_cast<size_t>(i)];
+      others += slots[static_cast<size_t>(i)] >= packed_slots && !token.pinned && token.position > older;
+    }
+    ASSERT_LT(others, kPageSlots);
+    sealed_ = sealed_ || life.head.packed_pages() > 0;
   }
 
   static void keep(Life& life, Random& random) {
@@ -41,9 +78,14 @@ class HeadSlotsLives : public testing::TestWithParam<std::tuple<int, bool>> {
     const bool compact = random.below(2) == 0;
     life.head.keep(indices, compact);
     life.model.keep(indices);
-    if (compact) {
-      ASSERT_EQ(life.head.pages_held(), (indices.size() + kPageSlots - 1) / kPageSlots);
+    if (!compact) return;
+    const std::span<const PageView> pages = life.head.pages();
+    for (size_t page = life.head.packed_pages(); page + 1 < pages.size(); ++page) {
+      ASSERT_EQ(pages[page].live, kPageSlots);
     }
+    size_t holes = 0;
+    for (size_t page = 0; page < life.head.packed_pages(); ++page) holes += kPageSlots - pages[page].live;
+    ASSERT_TRUE(holes < kPageSlots || 4 * holes < life.head.packed_pages() * kPageSlots) << holes;
   }
 
   void note(Life& life, Random& random) const {
@@ -61,7 +103,20 @@ class HeadSlotsLives : public testing::TestWithParam<std::tuple<int, bool>> {
     life.head.refresh_summaries();
   }
 
-  void step(Life& life, Random& random) const {
+  // Bytes of the pages of all lives, each page once.
+  size_t bytes_of(const std::vector<std::unique_ptr<Life>>& lives) const {
+    std::set<const std::byte*> distinct;
+    size_t bytes = 0;
+    for (const auto& life : lives) {
+      for (const PageView& view : life->head.pages()) {
+        if (!distinct.insert(view.payload).second) continue;
+        bytes += view.packed == nullptr ? pool_.page_bytes() : packed_pool_.page_bytes();
+      }
+    }
+    return bytes;
+  }
+
+  void step(Life& life, Random& random) {
     const int length = life.head.length();
     const uint64_t action = random.below(100);
     if (length == 0 || action < 35) {
@@ -75,8 +130,10 @@ class HeadSlotsLives : public testing::TestWithParam<std::tuple<int, bool>> {
       const int32_t position = life.model.tokens[front].position + static_cast<int32_t>(random.below(2));
       life.head.drop_before(position);
       life.model.drop_before(position);
-    } else if (action < 90) {
+    } else if (action < 88) {
       keep(life, random);
+    } else if (action < 93) {
+      seal(life, random);
     } else {
       note(life, random);
     }
@@ -86,7 +143,7 @@ class HeadSlotsLives : public testing::TestWithParam<std::tuple<int, bool>> {
 TEST_P(HeadSlotsLives, EqualTheModel) {
   Random random(5, static_cast<uint64_t>(dim_));
   std::vector<std::unique_ptr<Life>> lives;
-  lives.push_back(std::make_unique<Life>(Life{HeadSlots(&pool_), {{}, 100}, 0}));
+  lives.push_back(std::make_unique<Life>(Life{HeadSlots(&pool_, &pool_.form(), packing_, 7), {{}, 100}, 0}));
   for (int s = 0; s < 1500; ++s) {
     const size_t at = random.below(lives.size());
     if (random.below(100) == 0 && lives.size() < 4) {
@@ -104,29 +161,40 @@ TEST_P(HeadSlotsLives, EqualTheModel) {
       ASSERT_NO_FATAL_FAILURE(expect_views_true(life->head)) << "step " << s;
       ASSERT_NO_FATAL_FAILURE(expect_equal(life->head, life->model, dim_, random, fields_)) << "step " << s;
     }
+    if (s % 10 != 0) continue;
+    if (packs_ == Packs::with_shared_positions) {
+      ASSERT_GE(pool_.usage().bytes, bytes_of(lives));
+    } else {
+      ASSERT_EQ(pool_.usage().bytes, bytes_of(lives));
+    }
   }
-  std::set<const std::byte*> distinct;
-  for (const auto& life : lives) {
-    for (const PageView& view : life->head.pages()) distinct.insert(view.payload);
-  }
-  EXPECT_EQ(pool_.usage().pages, distinct.size());
+  EXPECT_EQ(packs_ != Packs::nothing, sealed_);
   lives.clear();
   EXPECT_EQ(pool_.usage().bytes, 0u);
   EXPECT_EQ(pool_.usage().mapped_bytes, 0u);
 }
 
+std::string name_of(const testing::TestParamInfo<HeadSlotsLives::ParamType>& info) {
+  static const char* const kPacks[] = {"", "_packed", "_packed_sharing_positions"};
+  return std::to_string(std::get<0>(info.param)) + (std::get<1>(info.param) ? "_with_fields" : "") +
+         kPacks[static_cast<int>(std::get<2>(info.param))];
+}
+
 INSTANTIATE_TEST_SUITE_P(Dims, HeadSlotsLives,
-                         testing::Combine(testing::Values(16, 40, 80, 256), testing::Bool()),
-                         [](const auto& info) {
-                           return std::to_string(std::get<0>(info.param)) +
-                                  (std::get<1>(info.param) ? "_with_fields" : "");
-                         });
+                         testing::Combine(testing::Values(16, 40, 80, 256), testing::Bool(),
+                                          testing::Values(Packs::nothing)),
+                         name_of);
+INSTANTIATE_TEST_SUITE_P(Packed, HeadSlotsLives,
+                         testing::Combine(testing::Values(16, 40, 80), testing::Bool(),
+                                          testing::Values(Packs::with_positions,
+                                                          Packs::with_shared_positions)),
+                         name_of);
 
 TEST(HeadSlotsThreads, HeadsLiveSideBySide) {
   constexpr int kDim = 64, kThreads = 4, kHeadsEach = 6;
-  PagePool pool(make_f16_form(kDim), {});
+  TestPool pool(kDim);
   // Forks of one head as well, so that threads own, copy and free the same pages.
-  HeadSlots origin(&pool);
+  HeadSlots origin(&pool, &pool.form());
   HeadModel origin_model{{}, 3};
   std::vector<int32_t> positions(300);
   for (size_t i = 0; i < positions.size(); ++i) positions[i] = static_cast<int32_t>(i);

@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "cache/head_model.h"
+#include "support/test_pool.h"  // TestPool
 
 namespace kvcompress {
 namespace {
@@ -33,8 +34,8 @@ class HeadSlotsTest : public testing::Test {
     model_.drop(index);
   }
 
-  PagePool pool_{make_f16_form(kDim), {.bias = true, .scores = true, .summaries = true}};
-  HeadSlots head_{&pool_};
+  TestPool pool_{kDim, {.bias = true, .scores = true, .summaries = true}};
+  HeadSlots head_{&pool_, &pool_.form()};
   HeadModel model_{{}, 1};
   Random random_{1};
 };
@@ -53,13 +54,16 @@ TEST_F(HeadSlotsTest, GrowsPageByPage) {
 
 TEST_F(HeadSlotsTest, AHoleAtTheEndIsRoomAgainAndLeavesNothingBehind) {
   append(0, 10);
+  EXPECT_FALSE(head_.any_pinned());
   head_.pin(9, true);
+  EXPECT_TRUE(head_.any_pinned());
   head_.set_bias(9, 2.5f);
   std::vector<float> scores(10, 3.0f);
   head_.set_scores(scores);
   for (ModelToken& token : model_.tokens) token.score = 3;
   drop(9);
   EXPECT_EQ(head_.pages()[0].used, 9);
+  EXPECT_FALSE(head_.any_pinned());
   append(20, 21);  // the same slot: no pin, bias or score of its predecessor
   EXPECT_EQ(head_.pages()[0].used, 10);
   expect_right();
@@ -212,9 +216,9 @@ TEST_F(HeadSlotsTest, ANumberBeyondF16IsAnInputErrorAndChangesNothing) {
 }
 
 TEST(HeadSlotsLimit, ARefusedPageChangesNothing) {
-  const size_t page_bytes = PagePool(make_f16_form(kDim), {}).page_bytes();
-  PagePool pool(make_f16_form(kDim), {.limit_bytes = 3 * page_bytes});
-  HeadSlots head(&pool);
+  const size_t page_bytes = TestPool(kDim).page_bytes();
+  TestPool pool(kDim, {}, 3 * page_bytes);
+  HeadSlots head(&pool, &pool.form());
   HeadModel model{{}, 1};
   Random random(1);
   append_tokens(head, model, range(0, 100), kDim);
@@ -293,8 +297,8 @@ TEST_F(HeadSlotsTest, SummariesDescribeFullPages) {
 }
 
 TEST(HeadSlotsFields, AreRefusedWhereThePoolHasNone) {
-  PagePool pool(make_f16_form(kDim), {});
-  HeadSlots head(&pool);
+  TestPool pool(kDim);
+  HeadSlots head(&pool, &pool.form());
   HeadModel model{{}, 1};
   append_tokens(head, model, {0}, kDim);
   std::vector<float> score(1);

@@ -13,14 +13,15 @@
 #include "base/random.h"
 #include "cache/page_view.h"
 #include "codec/f16.h"
+#include "support/test_pool.h"  // TestPool
 
 namespace kvcompress {
 namespace {
 
 constexpr int kDim = 64;
 
-std::unique_ptr<PagePool> make_pool(PoolOptions options = {}, int dim = kDim) {
-  return std::make_unique<PagePool>(make_f16_form(dim), options);
+std::unique_ptr<TestPool> make_pool(PoolOptions options = {}, int dim = kDim, size_t limit_bytes = 0) {
+  return std::make_unique<TestPool>(dim, options, limit_bytes);
 }
 
 size_t pages_per_slab(const PagePool& pool) { return kSlabBytes / pool.page_bytes(); }
@@ -103,7 +104,7 @@ TEST(PagePool, PagesAreAlignedApartAndClean) {
         ASSERT_FALSE(pool->biased(page));
         // Filled to the last byte: a page that overlapped another would not stay clean.
         std::memset(payload, 0x55, pool->form().payload_bytes());
-        std::fill_n(pool->positions(page), 64, 7);
+        std::fill_n(pool->own_positions(page), 64, 7);
         std::fill_n(pool->bias(page), 64, 7.0f);
         std::fill_n(pool->scores(page), 64, 7.0f);
         pool->pins(page) = ~uint64_t{0};
@@ -133,7 +134,7 @@ TEST(PagePool, OptionalFieldsAreAbsentUnlessAskedFor) {
 
 TEST(PagePool, TheLimitHolds) {
   const size_t page_bytes = make_pool()->page_bytes();
-  const auto pool = make_pool({.limit_bytes = 3 * page_bytes + page_bytes / 2});
+  const auto pool = make_pool({}, kDim, 3 * page_bytes + page_bytes / 2);
   std::vector<PageId> pages;
   for (int i = 0; i < 3; ++i) pages.push_back(pool->allocate());
   try {
@@ -166,7 +167,7 @@ TEST(PagePool, DuplicateCopiesEverything) {
   const PageId page = pool->allocate();
   pool->retain(page);
   std::memset(pool->payload(page), 0x3C, pool->form().payload_bytes());
-  pool->positions(page)[5] = 42;
+  pool->own_positions(page)[5] = 42;
   pool->pins(page) = 0x20;
   pool->bias(page)[5] = -1.5f;
   pool->biased(page) = true;
@@ -211,7 +212,7 @@ TEST(PagePool, FreedPagesArePoisoned) {
 #endif
   const auto pool = make_pool({.bias = true, .scores = true});
   const PageId page = pool->allocate(), keeps_the_slab = pool->allocate();
-  pool->positions(page)[0] = 1;
+  pool->own_positions(page)[0] = 1;
   const auto* halves = reinterpret_cast<const uint16_t*>(pool->payload(page));
   const int32_t* positions = pool->positions(page);
   const float* bias = pool->bias(page);
@@ -231,7 +232,7 @@ TEST(PagePool, ThreadsAllocateAndFreeTogether) {
     for (int step = 0; step < 5000; ++step) {
       if (mine.empty() || random.below(5) < 3) {
         mine.push_back(pool->allocate());
-        pool->positions(mine.back())[0] = thread * 1'000'000 + static_cast<int>(mine.back());
+        pool->own_positions(mine.back())[0] = thread * 1'000'000 + static_cast<int>(mine.back());
       } else {
         const size_t at = random.below(mine.size());
         ASSERT_EQ(pool->positions(mine[at])[0], thread * 1'000'000 + static_cast<int>(mine[at]));

@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "cache/head_model.h"
+#include "support/test_pool.h"  // TestPool
 
 namespace kvcompress {
 namespace {
@@ -25,8 +26,8 @@ class SequenceCacheTest : public testing::Test {
     cache.next_position += tokens;
   }
 
-  PagePool pool_{make_f16_form(kDim), {}};
-  SequenceCache cache_{&pool_, kLayers, kHeads, {0, 16, 0}};
+  TestPool pool_{kDim};
+  SequenceCache cache_{&pool_, &pool_.form(), kLayers, kHeads, {0, 16, 0}};
 };
 
 TEST_F(SequenceCacheTest, CountsItsBytes) {
@@ -74,8 +75,8 @@ TEST_F(SequenceCacheTest, AForkGoesItsOwnWay) {
 }
 
 TEST_F(SequenceCacheTest, WindowsAreOnePerLayerOrNone) {
-  EXPECT_THROW(SequenceCache(&pool_, 3, 2, {0, 1}), std::logic_error);
-  EXPECT_EQ(SequenceCache(&pool_, 3, 2, {}).sliding_window(2), 0);
+  EXPECT_THROW(SequenceCache(&pool_, &pool_.form(), 3, 2, {0, 1}), std::logic_error);
+  EXPECT_EQ(SequenceCache(&pool_, &pool_.form(), 3, 2, {}).sliding_window(2), 0);
 }
 
 TEST_F(SequenceCacheTest, MovesWithItsPages) {

@@ -58,6 +58,18 @@ TEST(MatrixTest, SoftmaxOfNothingVisibleStays) {
   EXPECT_EQ(row[0], hidden);
 }
 
+TEST(MatrixTest, ExponentialsOfAKnownSumAreTheSoftmax) {
+  for (const Isa isa : supported_isas()) {
+    std::vector<float> row = random_floats(37, 3);
+    row[5] = -std::numeric_limits<float>::infinity();
+    std::vector<float> weights = row;
+    const float log_sum = softmax(weights.data(), 37, isa);
+    exponentiate(row.data(), 37, log_sum, isa);
+    for (int i = 0; i < 37; ++i) EXPECT_NEAR(row[i], weights[i], 1e-6) << name(isa);
+    EXPECT_EQ(row[5], 0.0f);
+  }
+}
+
 TEST(MatrixTest, RowOperations) {
   for (const Isa isa : supported_isas()) {
     for (const int count : {1, 16, 19}) {

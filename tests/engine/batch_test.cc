@@ -24,7 +24,7 @@ TEST_P(BatchTest, AnswersAsItDoesAlone) {
   }
   for (size_t i = 0; i < ids.size(); ++i)
     EXPECT_EQ(engine->take(ids[i]).tokens, alone[i]) << "sequence " << i;
-  EXPECT_EQ(engine->pool().usage().bytes, 0U);
+  EXPECT_EQ(engine->memory().usage().bytes, 0U);
 }
 
 INSTANTIATE_TEST_SUITE_P(Presets, BatchTest,

@@ -26,18 +26,18 @@ TEST_F(BudgetTest, ExactPrefillKeepsTheBudgetAndFreesTheRest) {
     expect_kept(*engine, *sequence, 0, 128);
     EXPECT_EQ(sequence->cache.bytes(), 2U * 2U * 2U * engine->pool().page_bytes()) << name;
   }
-  EXPECT_EQ(engine->pool().usage().bytes, 0U);
+  EXPECT_EQ(engine->memory().usage().bytes, 0U);
 }
 
 TEST_F(BudgetTest, BoundedPrefillNeverHoldsMoreThanBudgetAndChunk) {
   const std::unique_ptr<Engine> engine = make({.query_heads = 6, .kv_heads = 2}, {.chunk = 64});
   std::vector<size_t> peaks;
   for (const int length : {400, 1600}) {
-    engine->pool().reset_peak();
+    engine->memory().reset_peak();
     const auto sequence = engine->open(recipe_of("snapkv", {"budget.tokens=128"}), PrefillMode::bounded);
     engine->read(*sequence, random_tokens(length), /*last=*/true);
     expect_kept(*engine, *sequence, 0, 128);
-    peaks.push_back(engine->pool().usage().peak_bytes);
+    peaks.push_back(engine->memory().usage().peak_bytes);
   }
   const size_t heads = 2 * 2;
   EXPECT_LE(peaks[0], heads * (128 / 64 + 64 / 64 + 1) * engine->pool().page_bytes());

@@ -17,7 +17,7 @@ std::vector<std::string> presets() {
   std::vector<std::string> names;
   for (const std::string& name : preset_names()) {
     const Recipe recipe = resolve_recipe({.recipe = name, .overrides = {}, .budget = ""});
-    if (recipe.compresses() && recipe.calibration_kinds().empty()) names.push_back(name);
+    if (recipe.evicts() && recipe.calibration_kinds().empty()) names.push_back(name);
   }
   return names;
 }
@@ -58,7 +58,7 @@ TEST_P(PresetTest, KeepsExactlyItsSumAndFreesTheRest) {
     EXPECT_EQ(slots_held(*engine, *sequence), expected);
   }
   const size_t most = static_cast<size_t>(expected / kPageSlots + 6 + 2);
-  EXPECT_LE(engine->pool().usage().pages, most);
+  EXPECT_LE(engine->memory().usage().pages, most);
 }
 
 TEST_P(PresetTest, AnswersTheSameTwiceAndInABatch) {

@@ -22,7 +22,7 @@ TEST_F(RequestsTest, RefusesTooLittleMemoryBeforeTheWork) {
   options.cache_limit_bytes = 100000;
   const std::unique_ptr<Engine> engine = make({}, options);
   EXPECT_THROW(engine->submit(greedy(random_tokens(1000), recipe_of("full"))), CapacityError);
-  EXPECT_EQ(engine->pool().usage().bytes, 0U);
+  EXPECT_EQ(engine->memory().usage().bytes, 0U);
 }
 
 TEST_F(RequestsTest, RefusesOptionsOutOfRange) {
@@ -104,16 +104,16 @@ TEST_F(RequestsTest, ForkSharesPagesAndThenParts) {
   const std::unique_ptr<Engine> engine = make({}, {.chunk = 64});
   const auto sequence = engine->open(recipe_of("full"));
   engine->read(*sequence, random_tokens(200), true);
-  const size_t before = engine->pool().usage().bytes;
+  const size_t before = engine->memory().usage().bytes;
   auto forked = std::make_unique<Sequence>(sequence->fork());
-  EXPECT_EQ(engine->pool().usage().bytes, before);
+  EXPECT_EQ(engine->memory().usage().bytes, before);
 
   const auto vocabulary = static_cast<size_t>(engine->config().vocabulary);
   std::vector<float> logits(2 * vocabulary), alone(vocabulary);
   const std::vector<int32_t> tokens = {7, 9};
   Sequence* const both[] = {sequence.get(), forked.get()};
   engine->decode(both, tokens, logits.data());
-  EXPECT_GT(engine->pool().usage().bytes, before);
+  EXPECT_GT(engine->memory().usage().bytes, before);
 
   const auto again = engine->open(recipe_of("full"));
   engine->read(*again, random_tokens(200), true);

@@ -127,7 +127,7 @@ TEST_F(Probe, OtherFiguresStayAsTheyAre) {
       EXPECT_GT(watched[r].attention.heads, 0);
     }
   }
-  EXPECT_EQ(engine_->pool().usage().bytes, 0U);
+  EXPECT_EQ(engine_->memory().usage().bytes, 0U);
 }
 
 TEST_F(Probe, BoundedPrefillIsRefused) {

@@ -91,7 +91,7 @@ TEST_F(Fidelity, AnswersAreThoseOfRealRuns) {
     }
     EXPECT_GT(differing, 0) << "nothing was tested";
   }
-  EXPECT_EQ(engine_->pool().usage().bytes, 0U) << "every sequence is gone";
+  EXPECT_EQ(engine_->memory().usage().bytes, 0U) << "every sequence is gone";
 }
 
 TEST_F(Fidelity, AgreementFallsWhereTheAnswersPart) {

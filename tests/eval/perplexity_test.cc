@@ -92,7 +92,7 @@ TEST_F(Perplexity, ASmallBudgetIsFeltAndCounted) {
     EXPECT_GE(result.cache.bytes_peak, result.cache.bytes_prompt);
     EXPECT_GT(result.cache.bytes_prompt, 0U);
   }
-  EXPECT_EQ(engine_->pool().usage().bytes, 0U) << "every sequence is gone";
+  EXPECT_EQ(engine_->memory().usage().bytes, 0U) << "every sequence is gone";
 }
 
 TEST_F(Perplexity, AFigureDoesNotDependOnTheRestOfTheList) {

@@ -104,7 +104,9 @@ tasks:
       {":8]", "'many'"},
       {":8]", "nowhere"}};
   EXPECT_EQ(lines.size(), expected.size());
-  for (const auto& [place, text] : expected) {
+  for (const auto& mistake : expected) {
+    const auto& place = mistake.first;
+    const auto& text = mistake.second;
     const bool found = std::any_of(lines.begin(), lines.end(), [&](const std::string& line) {
       return line.find(place) != std::string::npos && line.find(text) != std::string::npos;
     });

@@ -119,7 +119,7 @@ TEST_F(TaskRunner, AnswersAreThoseOfARealRun) {
       }
     }
   }
-  EXPECT_EQ(engine_->pool().usage().bytes, 0U) << "every sequence is gone";
+  EXPECT_EQ(engine_->memory().usage().bytes, 0U) << "every sequence is gone";
 }
 
 TEST_F(TaskRunner, ABudgetThatEvictsNothingIsTheFullCache) {

@@ -10,11 +10,20 @@
 //   F32x16, Mask16            a vector of 16 floats; one flag per lane
 //   kVectorRegisters          how many F32x16 the register file holds
 //   zero broadcast load store load_f16 store_f16
-//   add sub mul fma max       fma(a, b, c) = a * b + c
+//   add sub mul fma max min   fma(a, b, c) = a * b + c
 //   reduce_add reduce_max any_greater(a, b)
 //   in_range(p, first, last)  lanes whose int32 p[i] has first <= p[i] <= last
+//   greater(a, b)             the mask of a > b
 //   select(mask, a, b)        a where the mask is set, else b
+//   I32x16                    a vector of 16 int32: load_i32 store_i32 broadcast_i32 add bit_and bit_or
+//   shift_left shift_right    of each lane; right brings in zeros
+//   to_float to_i32           to_i32 rounds to nearest, ties to even; its lanes must be below 2^31
 //   exp2 exp exp2_coarse      -inf gives 0; relative error below 2e-7, 2e-6 and 1e-4
+// where KVC_HAS_BYTE_DOT is 1 (a lane of an I32x16 as four bytes):
+//   dot(u, s, sum)            sum + the products of unsigned bytes of u and signed bytes of s, for each lane
+//   broadcast_quad sub_bytes  the four bytes at p in every lane; a - b of each byte
+//   store_signed_bytes store_unsigned_bytes store_signed_parts store_unsigned_parts
+//                             64 numbers to bytes, see there
 // and, where KVC_HAS_BF16_DOT is 1:
 //   Bf16Pairs                 16 lanes of two bfloat16 each
 //   dot(pairs, pairs, sum)    sum + a.x * b.x + a.y * b.y for each lane, accumulated in float32
@@ -26,20 +35,26 @@
 
 #define KVC_INLINE static inline __attribute__((always_inline))
 #define KVC_INLINE_MEMBER inline __attribute__((always_inline))
+#define KVC_LAMBDA __attribute__((always_inline))
 
 #if defined(KVC_ISA_IS_avx512_bf16)
 #include "compute/simd/simd_avx512.h"
 #include "compute/simd/simd_avx512_bf16.h"
+#include "compute/simd/simd_avx512_vnni.h"
 #define KVC_HAS_BF16_DOT 1
+#define KVC_HAS_BYTE_DOT 1
 #elif defined(KVC_ISA_IS_avx512)
 #include "compute/simd/simd_avx512.h"
 #define KVC_HAS_BF16_DOT 0
+#define KVC_HAS_BYTE_DOT 0
 #elif defined(KVC_ISA_IS_avx2)
 #include "compute/simd/simd_avx2.h"
 #define KVC_HAS_BF16_DOT 0
+#define KVC_HAS_BYTE_DOT 0
 #elif defined(KVC_ISA_IS_neon)
 #include "compute/simd/simd_neon.h"
 #define KVC_HAS_BF16_DOT 0
+#define KVC_HAS_BYTE_DOT 0
 #else
 #error "simd.h is for *.isa.cc files, which cmake/rungs.cmake compiles per instruction set"
 #endif
@@ -50,6 +65,21 @@ namespace kvcompress::KVC_ISA {
 // faults.
 KVC_INLINE void prefetch(const void* p) { __builtin_prefetch(p, 0, 3); }
 KVC_INLINE void prefetch_far(const void* p) { __builtin_prefetch(p, 0, 2); }
+
+// f(i) for i = 0 .. kCount - 1, each a constant, written out: arrays of vectors that are indexed by nothing
+// else stay in registers, which the compiler's own unrolling comes too late for. f is a lambda of `auto i`
+// marked KVC_LAMBDA.
+template <int kValue>
+struct Constant {
+  KVC_INLINE_MEMBER constexpr operator int() const { return kValue; }  // NOLINT(google-explicit-constructor)
+};
+template <int kCount, int kFirst = 0, class Function>
+KVC_INLINE void each(const Function& f) {
+  if constexpr (kFirst < kCount) {
+    f(Constant<kFirst>());
+    each<kCount, kFirst + 1>(f);
+  }
+}
 
 KVC_INLINE F32x16 exp(F32x16 x) { return exp2(mul(x, broadcast(1.44269504088896341f))); }
 

@@ -41,6 +41,7 @@ KVC_INLINE F32x16 fma(F32x16 a, F32x16 b, F32x16 c) {
   return {_mm256_fmadd_ps(a.lo, b.lo, c.lo), _mm256_fmadd_ps(a.hi, b.hi, c.hi)};
 }
 KVC_INLINE F32x16 max(F32x16 a, F32x16 b) { return {_mm256_max_ps(a.lo, b.lo), _mm256_max_ps(a.hi, b.hi)}; }
+KVC_INLINE F32x16 min(F32x16 a, F32x16 b) { return {_mm256_min_ps(a.lo, b.lo), _mm256_min_ps(a.hi, b.hi)}; }
 KVC_INLINE F32x16 sqrt(F32x16 a) { return {_mm256_sqrt_ps(a.lo), _mm256_sqrt_ps(a.hi)}; }
 
 KVC_INLINE float reduce_add(F32x16 x) {
@@ -70,9 +71,43 @@ KVC_INLINE __m256 in_range_8(const int32_t* p, int32_t first, int32_t last) {
 KVC_INLINE Mask16 in_range(const int32_t* p, int32_t first, int32_t last) {
   return {in_range_8(p, first, last), in_range_8(p + 8, first, last)};
 }
+KVC_INLINE Mask16 greater(F32x16 a, F32x16 b) {
+  return {_mm256_cmp_ps(a.lo, b.lo, _CMP_GT_OQ), _mm256_cmp_ps(a.hi, b.hi, _CMP_GT_OQ)};
+}
 KVC_INLINE F32x16 select(Mask16 mask, F32x16 a, F32x16 b) {
   return {_mm256_blendv_ps(b.lo, a.lo, mask.lo), _mm256_blendv_ps(b.hi, a.hi, mask.hi)};
 }
+
+struct I32x16 {
+  __m256i lo, hi;
+};
+KVC_INLINE I32x16 load_i32(const void* p) {
+  const __m256i* half = static_cast<const __m256i*>(p);
+  return {_mm256_loadu_si256(half), _mm256_loadu_si256(half + 1)};
+}
+KVC_INLINE void store_i32(void* p, I32x16 x) {
+  __m256i* half = static_cast<__m256i*>(p);
+  _mm256_storeu_si256(half, x.lo);
+  _mm256_storeu_si256(half + 1, x.hi);
+}
+KVC_INLINE I32x16 broadcast_i32(int32_t x) { return {_mm256_set1_epi32(x), _mm256_set1_epi32(x)}; }
+KVC_INLINE I32x16 add(I32x16 a, I32x16 b) {
+  return {_mm256_add_epi32(a.lo, b.lo), _mm256_add_epi32(a.hi, b.hi)};
+}
+KVC_INLINE I32x16 bit_and(I32x16 a, I32x16 b) {
+  return {_mm256_and_si256(a.lo, b.lo), _mm256_and_si256(a.hi, b.hi)};
+}
+KVC_INLINE I32x16 bit_or(I32x16 a, I32x16 b) {
+  return {_mm256_or_si256(a.lo, b.lo), _mm256_or_si256(a.hi, b.hi)};
+}
+KVC_INLINE I32x16 shift_left(I32x16 a, int bits) {
+  return {_mm256_slli_epi32(a.lo, bits), _mm256_slli_epi32(a.hi, bits)};
+}
+KVC_INLINE I32x16 shift_right(I32x16 a, int bits) {
+  return {_mm256_srli_epi32(a.lo, bits), _mm256_srli_epi32(a.hi, bits)};
+}
+KVC_INLINE F32x16 to_float(I32x16 a) { return {_mm256_cvtepi32_ps(a.lo), _mm256_cvtepi32_ps(a.hi)}; }
+KVC_INLINE I32x16 to_i32(F32x16 a) { return {_mm256_cvtps_epi32(a.lo), _mm256_cvtps_epi32(a.hi)}; }
 
 // 2^whole times p for whole in [-126, 127], by adding to the exponent; 0 where x is below that range.
 KVC_INLINE __m256 scale_8(__m256 p, __m256 whole, __m256 x) {

@@ -43,6 +43,7 @@ KVC_INLINE F32x16 fma(F32x16 a, F32x16 b, F32x16 c) {
   KVC_EACH_QUARTER(F32x16, vfmaq_f32(c.q[i], a.q[i], b.q[i]));
 }
 KVC_INLINE F32x16 max(F32x16 a, F32x16 b) { KVC_EACH_QUARTER(F32x16, vmaxq_f32(a.q[i], b.q[i])); }
+KVC_INLINE F32x16 min(F32x16 a, F32x16 b) { KVC_EACH_QUARTER(F32x16, vminq_f32(a.q[i], b.q[i])); }
 KVC_INLINE F32x16 sqrt(F32x16 a) { KVC_EACH_QUARTER(F32x16, vsqrtq_f32(a.q[i])); }
 
 KVC_INLINE float reduce_add(F32x16 x) {
@@ -68,6 +69,31 @@ KVC_INLINE Mask16 in_range(const int32_t* p, int32_t first, int32_t last) {
 KVC_INLINE F32x16 select(Mask16 mask, F32x16 a, F32x16 b) {
   KVC_EACH_QUARTER(F32x16, vbslq_f32(mask.q[i], a.q[i], b.q[i]));
 }
+
+KVC_INLINE Mask16 greater(F32x16 a, F32x16 b) { KVC_EACH_QUARTER(Mask16, vcgtq_f32(a.q[i], b.q[i])); }
+
+struct I32x16 {
+  int32x4_t q[4];
+};
+KVC_INLINE I32x16 load_i32(const void* p) {
+  KVC_EACH_QUARTER(I32x16, vld1q_s32(static_cast<const int32_t*>(p) + 4 * i));
+}
+KVC_INLINE void store_i32(void* p, I32x16 x) {
+  for (int i = 0; i < 4; ++i) vst1q_s32(static_cast<int32_t*>(p) + 4 * i, x.q[i]);
+}
+KVC_INLINE I32x16 broadcast_i32(int32_t x) { KVC_EACH_QUARTER(I32x16, vdupq_n_s32(x)); }
+KVC_INLINE I32x16 add(I32x16 a, I32x16 b) { KVC_EACH_QUARTER(I32x16, vaddq_s32(a.q[i], b.q[i])); }
+KVC_INLINE I32x16 bit_and(I32x16 a, I32x16 b) { KVC_EACH_QUARTER(I32x16, vandq_s32(a.q[i], b.q[i])); }
+KVC_INLINE I32x16 bit_or(I32x16 a, I32x16 b) { KVC_EACH_QUARTER(I32x16, vorrq_s32(a.q[i], b.q[i])); }
+KVC_INLINE I32x16 shift_left(I32x16 a, int bits) {
+  KVC_EACH_QUARTER(I32x16, vshlq_s32(a.q[i], vdupq_n_s32(bits)));
+}
+KVC_INLINE I32x16 shift_right(I32x16 a, int bits) {
+  KVC_EACH_QUARTER(I32x16,
+                   vreinterpretq_s32_u32(vshlq_u32(vreinterpretq_u32_s32(a.q[i]), vdupq_n_s32(-bits))));
+}
+KVC_INLINE F32x16 to_float(I32x16 a) { KVC_EACH_QUARTER(F32x16, vcvtq_f32_s32(a.q[i])); }
+KVC_INLINE I32x16 to_i32(F32x16 a) { KVC_EACH_QUARTER(I32x16, vcvtnq_s32_f32(a.q[i])); }
 
 #undef KVC_EACH_QUARTER
 

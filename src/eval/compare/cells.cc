@@ -64,7 +64,9 @@ std::string budget_on_axis(Engine& engine, const Suite& suite, const Cell& cell,
     slots = static_cast<int64_t>(asked.share * static_cast<double>(tokens));
   }
   slots = std::max<int64_t>(std::min(slots, tokens), 1);
-  return fmt::format("{}B", bytes_of_slots(engine.config(), engine.pool(), slots));
+  const Recipe full;
+  const int64_t heads = int64_t{engine.config().layers} * engine.config().kv_heads;
+  return fmt::format("{}B", static_cast<size_t>(heads) * head_bytes(engine.page_sizes(full), full, slots));
 }
 
 }  // namespace kvcompress

@@ -165,17 +165,36 @@ std::vector<int64_t> share_among_heads(const BudgetSettings& settings, const Bud
   return all;
 }
 
-// Pages that layers without a limit hold: all they have seen, or their window, which may begin inside a page.
-int64_t unlimited_pages(const BudgetInput& input, const std::vector<int>& limited) {
-  int64_t pages = 0;
+// A byte budget is shared in pages. Where tokens are packed, a head has pages for what is never packed, and
+// for one page's worth of tokens that wait to be, before it has any packed page.
+struct PageCosts {
+  int64_t first_slots = 0;  // slots and bytes of a head without a page that is shared out
+  int64_t first_bytes = 0;
+  int64_t bytes;  // of a page that is shared out
+
+  PageCosts(const BudgetInput& input, bool packed) : bytes(static_cast<int64_t>(input.page_bytes)) {
+    if (!packed) return;
+    first_slots = input.exact_slots;
+    first_bytes = pages_for(input.exact_slots + input.page_slots - 1, input.page_slots) * bytes;
+    bytes = static_cast<int64_t>(
+        std::ceil(static_cast<double>(input.packed_page_bytes) * (1 + input.packed_waste)));
+  }
+  int64_t pages(int64_t slots, const BudgetInput& input) const {
+    return pages_for(std::max<int64_t>(slots - first_slots, 0), input.page_slots);
+  }
+};
+
+// Bytes that layers without a limit hold: all they have seen, or their window, which may begin inside a page.
+int64_t unlimited_bytes(const BudgetInput& input, const std::vector<int>& limited, const PageCosts& costs) {
+  int64_t bytes = 0;
   for (int layer = 0; layer < input.layers; ++layer) {
     if (std::find(limited.begin(), limited.end(), layer) != limited.end()) continue;
     const int32_t window = window_of(input, layer);
     const bool slides = window > 0 && input.tokens_seen > window;
-    pages += (pages_for(slides ? window : input.tokens_seen, input.page_slots) + (slides ? 1 : 0)) *
-             input.kv_heads;
+    const int64_t pages = costs.pages(slides ? window : input.tokens_seen, input) + (slides ? 1 : 0);
+    bytes += (costs.first_bytes + pages * costs.bytes) * input.kv_heads;
   }
-  return pages;
+  return bytes;
 }
 
 std::vector<int64_t> plan_bytes(const BudgetSettings& settings, const BudgetInput& input,
@@ -184,20 +203,25 @@ std::vector<int64_t> plan_bytes(const BudgetSettings& settings, const BudgetInpu
     throw Error("[budget] expected the size of a page, got 0; this is a defect of the caller");
   }
   const int64_t heads = static_cast<int64_t>(limited.size()) * input.kv_heads;
-  const int64_t floor = pages_for(floor_slots(settings), input.page_slots);
-  const int64_t unlimited = unlimited_pages(input, limited);
-  const int64_t pages = settings.bytes / static_cast<int64_t>(input.page_bytes) - unlimited;
-  if (pages < floor * heads) {
-    const int64_t least = (floor * heads + unlimited) * static_cast<int64_t>(input.page_bytes);
-    throw UsageError(
-        fmt::format("[budget] expected bytes of at least {} ({}: {} page(s) of {} bytes for each of {} "
-                    "heads, {} page(s) in layers without a limit), got {}; raise budget.bytes",
-                    least, print_bytes(least), floor, input.page_bytes, heads, unlimited, settings.bytes));
+  // Packed pages as soon as there is room for one in each head.
+  PageCosts costs(input, input.packed_page_bytes > 0);
+  if (settings.bytes < unlimited_bytes(input, limited, costs) + heads * (costs.first_bytes + costs.bytes)) {
+    costs = PageCosts(input, false);
   }
-  const int64_t cap = std::max(floor, pages_for(input.tokens_seen, input.page_slots));
+  const int64_t floor = costs.pages(floor_slots(settings), input);
+  const int64_t fixed = unlimited_bytes(input, limited, costs) + heads * costs.first_bytes;
+  const int64_t pages = (settings.bytes - fixed) / costs.bytes;
+  if (settings.bytes < fixed || pages < floor * heads) {
+    const int64_t least = floor * heads * costs.bytes + fixed;
+    throw UsageError(fmt::format(
+        "[budget] expected bytes of at least {} ({}: {} page(s) of {} bytes for each of {} heads, {} bytes "
+        "beside them), got {}; raise budget.bytes",
+        least, print_bytes(least), floor, costs.bytes, heads, fixed, settings.bytes));
+  }
+  const int64_t cap = std::max(floor, costs.pages(input.tokens_seen, input));
   std::vector<int64_t> parts = share_among_heads(
       settings, input, limited, {std::min(pages, cap * heads), floor, cap, double(input.page_slots)});
-  for (int64_t& part : parts) part *= input.page_slots;
+  for (int64_t& part : parts) part = costs.first_slots + part * input.page_slots;
   return parts;
 }
 

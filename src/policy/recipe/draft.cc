@@ -169,11 +169,11 @@ void RecipeDraft::check_pairs(const Recipe& recipe) const {
                                  first, second, advice));
   };
   const BudgetSettings& budget = recipe.budget;
-  if (recipe.compresses() && !recipe.score) {
+  if (recipe.evicts() && !recipe.score) {
     clash(place("score") + " none", "a budget",
           "expected an answer that ranks tokens; set score.kind, or budget none");
   }
-  if (!recipe.compresses() && recipe.score) {
+  if (!recipe.evicts() && recipe.score) {
     clash(fmt::format("{} {}", place("score"), recipe.score_kind), place("budget") + " none",
           "expected an amount to rank for; give --budget, or budget.tokens, budget.keep or budget.bytes");
   }
@@ -185,10 +185,10 @@ void RecipeDraft::check_pairs(const Recipe& recipe) const {
           fmt::format("expected tokens >= {}; raise the budget or lower sinks or recent", forced));
   }
   if (budget.unit != Unit::share && (budget.of != "seen" || budget.rounding != "down")) {
-    clash("budget.of or budget.rounding", recipe.compresses() ? "an amount that is not a share" : "no amount",
+    clash("budget.of or budget.rounding", recipe.evicts() ? "an amount that is not a share" : "no amount",
           "expected budget.keep; remove them or give a share");
   }
-  if (recipe.score && recipe.score->prefill_only() && recipe.compresses() && budget.hold) {
+  if (recipe.score && recipe.score->prefill_only() && recipe.evicts() && budget.hold) {
     clash(fmt::format("{} {}", place("score"), recipe.score_kind), place("budget.decode") + " hold",
           "expected decode grow, because nothing scores decoded tokens; set budget.decode=grow");
   }
@@ -197,6 +197,12 @@ void RecipeDraft::check_pairs(const Recipe& recipe) const {
           fmt::format("{} {} with {} sinks", place("score"), recipe.score_kind, budget.sinks),
           "expected score recency and at least one sink, so that what is kept is sinks and one run of recent "
           "tokens; set score.kind=recency and budget.sinks=4");
+  }
+  if (budget.rolling && recipe.store && recipe.store->sinks() < budget.sinks) {
+    clash(place("budget.positions") + " rolling",
+          fmt::format("{} {} of {} sinks", place("store.sinks"), recipe.store->sinks(), budget.sinks),
+          fmt::format("expected the sinks in f16, because their keys are turned; set store.sinks={}",
+                      budget.sinks));
   }
   if (budget.unit == Unit::bytes && budget.trigger > 0) {
     clash(fmt::format("{} {}", place("budget.bytes"), budget.bytes),
@@ -233,7 +239,8 @@ Recipe RecipeDraft::finish(const std::string& name) const {
   recipe.budget.head_shares = std::dynamic_pointer_cast<const HeadShares>(choices_.at(Stage::heads).answer);
   const bool limits = recipe.budget.layer_shares->has_limits() || recipe.budget.head_shares->has_limits();
   if (limits && recipe.budget.unit == Unit::none) recipe.budget.unit = Unit::rule;
-  recipe.store = choices_.at(Stage::store).kind;
+  recipe.store_kind = choices_.at(Stage::store).kind;
+  recipe.store = std::dynamic_pointer_cast<const StorePolicy>(choices_.at(Stage::store).answer);
   recipe.schedule = choices_.at(Stage::schedule).kind;
   recipe.route = choices_.at(Stage::route).kind;
   check_pairs(recipe);

@@ -71,7 +71,8 @@ std::string to_yaml(const Recipe& recipe) {
   out += fmt::format("propagate: {}\n", recipe.propagate);
   out += fmt::format("score: {}\n", yaml_score(recipe));
   out += fmt::format("budget: {}\n", yaml_budget(recipe.budget));
-  out += fmt::format("store: {}\nschedule: {}\nroute: {}\n", recipe.store, recipe.schedule, recipe.route);
+  out += fmt::format("store: {}\nschedule: {}\nroute: {}\n", yaml_answer(recipe.store_kind, recipe.store),
+                     recipe.schedule, recipe.route);
   return out;
 }
 
@@ -89,7 +90,12 @@ std::string describe(const Recipe& recipe) {
   if (budget.heads != "equal") out += fmt::format(", {} heads", budget.heads);
   if (recipe.weight) out += fmt::format(", {} weights", recipe.weight_kind);
   if (recipe.select) out += fmt::format(", {} selected", recipe.select_kind);
-  out += fmt::format(", {}", recipe.store);
+  if (recipe.store) {
+    out += fmt::format(", {}, {} sinks and {} recent tokens in f16", recipe.store->describe(),
+                       recipe.store->sinks(), recipe.store->recent());
+  } else {
+    out += fmt::format(", {}", recipe.store_kind);
+  }
   for (const std::string* answer : {&recipe.schedule, &recipe.route}) {
     if (*answer != "none") out += fmt::format(", {}", *answer);
   }

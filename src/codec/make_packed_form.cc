@@ -1,0 +1,21 @@
+#include "codec/make_packed_form.h"
+
+#include "codec/scalar/scalar_form.h"  // make_scalar_form
+
+namespace kvcompress {
+namespace {
+
+struct Make {
+  int head_dim;
+  std::unique_ptr<PackedForm> operator()(const ScalarSettings& settings) const {
+    return make_scalar_form(settings, head_dim);
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<PackedForm> make_packed_form(const PackedSettings& settings, int head_dim) {
+  return std::visit(Make{head_dim}, settings);
+}
+
+}  // namespace kvcompress
