@@ -136,10 +136,11 @@ TEST_P(ScalarAttention, ExactIsAttentionOnTheLoadedPage) {
   }
 }
 
-// The error that fast products add, as a share of what the codec itself costs.
+// The error that fast products add, as a share of what the codec itself costs. The two add as squares, so
+// that 0.15 makes the whole error 1.1 % larger.
 TEST_P(ScalarAttention, FastAddsLittleToTheErrorOfTheCodec) {
   const auto [head_dim, bits] = GetParam();
-  const double limit = bits == 8 ? 0.3 : 0.1;
+  const double limit = bits == 8 ? 0.3 : 0.15;
   for (const ScalarSettings& settings : settings_to_sweep(bits)) {
     const auto form = make_scalar_form(settings, head_dim);
     const SealedPage sealed(*form, 41);

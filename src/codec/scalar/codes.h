@@ -67,7 +67,7 @@ KVC_INLINE Scales scales_at(const PlaneView& view, int at) {
 template <int kBits>
 KVC_INLINE void prefetch_tile(const Tiles& tiles, int tile, ptrdiff_t ahead) {
   const std::byte* low = tiles.low + static_cast<int64_t>(tile) * tile_bytes(kBits) + ahead;
-  for (int i = 0; i < tile_bytes(kBits) / 64; ++i) (void)(low + i * 64);
+  for (int i = 0; i < tile_bytes(kBits) / 64; ++i) prefetch_far(low + i * 64);
   if constexpr (kBits == 3) {
     if (tile % 2 == 0) prefetch_far(tiles.high + tile / 2 * kHighBytes + ahead);
   }
