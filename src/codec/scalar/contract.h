@@ -105,7 +105,7 @@ void contract_rows(const Contraction& c) {
 template <class Math, int kBits>
 KVC_INLINE void contract_bits(const Contraction& c) {
   using Function = void (*)(const Contraction&);
-#define KVC_ROWS(n) contract_rows<Math, kBits, (n <= kMaxRows ? n : 1)>
+#define KVC_ROWS(n) contract_rows<Math, kBits, ((n) <= kMaxRows ? (n) : 1)>
   static constexpr Function kByRows[] = {nullptr,     KVC_ROWS(1), KVC_ROWS(2), KVC_ROWS(3), KVC_ROWS(4),
                                          KVC_ROWS(5), KVC_ROWS(6), KVC_ROWS(7), KVC_ROWS(8)};
 #undef KVC_ROWS
