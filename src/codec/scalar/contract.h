@@ -6,7 +6,6 @@
 //                          sums of factors times bases
 //   take(c, part, ..)      Axis::lane: of factors alone; offsets are their sums
 //   multiply(...)          the sums over depths of folded factor * (code - code that kCentred means)
-//   tiles_for(bits, rows)  tiles of lanes to multiply side by side
 #pragma once
 
 #include "codec/scalar/codes.h"          // Codes, Tiles
@@ -14,7 +13,10 @@
 
 namespace kvcompress::KVC_ISA {
 
-static constexpr int kMaxRows = kVectorRegisters >= 32 ? 8 : 4;  // that share a pass
+// Rows that share a pass, and tiles of lanes side by side. More of either would widen codes less often, but
+// that is not what takes the time, and every count is a kernel of its own.
+static constexpr int kMaxRows = 4;
+static constexpr int kMaxTiles = kVectorRegisters >= 32 ? 2 : 1;
 static constexpr int kFolded = 256;  // depths whose left factors are kept at a time; a multiple of 64
 
 // Scales, with the base of code 0 or, where centred, what the code in the middle stands for.
@@ -62,14 +64,13 @@ __attribute__((noinline)) void contract_tiles(const Contraction& c, const Part& 
 template <class Math, int kBits, int kRows>
 KVC_INLINE void contract_lanes(const Contraction& c, const Part& part, int lane, int lanes,
                                const typename Math::template Folded<kRows>& folded) {
-  constexpr int kTiles = Math::tiles_for(kBits, kRows);
   const int end = (lane + lanes) / kTile;
   int tile = lane / kTile;
-  for (; tile + kTiles <= end; tile += kTiles) {
-    contract_tiles<Math, kBits, kRows, kTiles>(c, part, tile, folded);
+  for (; tile + kMaxTiles <= end; tile += kMaxTiles) {
+    contract_tiles<Math, kBits, kRows, kMaxTiles>(c, part, tile, folded);
   }
-  if constexpr (kTiles > 1) {
-    for (; tile < end; ++tile) contract_tiles<Math, kBits, kRows, 1>(c, part, tile, folded);
+  if constexpr (kMaxTiles > 1) {
+    if (tile < end) contract_tiles<Math, kBits, kRows, 1>(c, part, tile, folded);
   }
 }
 
@@ -105,10 +106,9 @@ void contract_rows(const Contraction& c) {
 template <class Math, int kBits>
 KVC_INLINE void contract_bits(const Contraction& c) {
   using Function = void (*)(const Contraction&);
-#define KVC_ROWS(n) contract_rows<Math, kBits, ((n) <= kMaxRows ? (n) : 1)>
-  static constexpr Function kByRows[] = {nullptr,     KVC_ROWS(1), KVC_ROWS(2), KVC_ROWS(3), KVC_ROWS(4),
-                                         KVC_ROWS(5), KVC_ROWS(6), KVC_ROWS(7), KVC_ROWS(8)};
-#undef KVC_ROWS
+  static constexpr Function kByRows[] = {nullptr, contract_rows<Math, kBits, 1>,
+                                         contract_rows<Math, kBits, 2>, contract_rows<Math, kBits, 3>,
+                                         contract_rows<Math, kBits, 4>};
   if (c.rows <= kMaxRows) return kByRows[c.rows](c);
   const int passes = (c.rows + kMaxRows - 1) / kMaxRows;
   for (int i = 0; i < passes; ++i) {

@@ -6,7 +6,6 @@ namespace {
 
 struct F32Math {
   static constexpr bool kCentred = false;
-  static constexpr int tiles_for(int, int) { return kVectorRegisters >= 32 ? 2 : 1; }
 
   template <int kRows>
   struct Folded {
@@ -46,24 +45,24 @@ struct F32Math {
   KVC_INLINE void multiply(const Contraction& c, const Part& part, int lane_tile, const Folded<kRows>& folded,
                            F32x16 (&sums)[kRows][kTiles]) {
     const Tiles places(c.x);
-    each<kRows>([&](auto r) KVC_LAMBDA { each<kTiles>([&](auto t) KVC_LAMBDA { sums[r][t] = zero(); }); });
+    for (int i = 0; i < kRows * kTiles; ++i) sums[i / kTiles][i % kTiles] = zero();
     for (int d = 0; d < part.depths; d += kTile) {
       const int tile = lane_tile * places.depth_tiles + (part.depth + d) / kTile;
       for (int t = 0; t < kTiles; ++t) prefetch_tile<kBits>(places, tile + t * places.depth_tiles, c.ahead);
-      each<kQuads>([&](auto f) KVC_LAMBDA {
+      for (int f = 0; f < kQuads; ++f) {
         I32x16 quads[kTiles];
-        each<kTiles>([&](auto t) KVC_LAMBDA {
+        for (int t = 0; t < kTiles; ++t) {
           quads[t] = Codes<kBits>(places, tile + t * places.depth_tiles).quad(f);
-        });
-        each<4>([&](auto j) KVC_LAMBDA {
+        }
+        for (int j = 0; j < 4; ++j) {
           F32x16 codes[kTiles];
-          each<kTiles>([&](auto t) KVC_LAMBDA { codes[t] = byte_to_float(quads[t], j); });
-          each<kRows>([&](auto r) KVC_LAMBDA {
+          for (int t = 0; t < kTiles; ++t) codes[t] = byte_to_float(quads[t], j);
+          for (int r = 0; r < kRows; ++r) {
             const F32x16 factor = broadcast(folded.factors[r][d + 4 * f + j]);
-            each<kTiles>([&](auto t) KVC_LAMBDA { sums[r][t] = fma(codes[t], factor, sums[r][t]); });
-          });
-        });
-      });
+            for (int t = 0; t < kTiles; ++t) sums[r][t] = fma(codes[t], factor, sums[r][t]);
+          }
+        }
+      }
     }
   }
 };

@@ -52,12 +52,6 @@ KVC_INLINE I32x16 round_chunk(const Factor& factor, F32x16 per_step, int8_t* hig
 template <bool kWeights>
 struct ByteMath {
   static constexpr bool kCentred = true;
-  // As many sums as fit the registers beside codes and factors, and no fewer than hide a product's latency.
-  static constexpr int tiles_for(int bits, int rows) {
-    const int sums = rows * rounded_parts(bits);
-    return sums <= 4 ? 4 : sums <= 8 ? 2 : 1;
-  }
-
   template <int kRows>
   struct Folded {
     alignas(64) int8_t high[kRows][kFolded];
@@ -140,8 +134,8 @@ struct ByteMath {
     constexpr int kParts = rounded_parts(kBits);
     const Tiles places(c.x);
     I32x16 parts[kParts][kRows][kTiles];
-    each<kParts * kRows * kTiles>([&](auto i) KVC_LAMBDA {
-      parts[i / (kRows * kTiles)][i / kTiles % kRows][i % kTiles] = broadcast_i32(0);
+    each<kRows * kTiles>([&](auto i) KVC_LAMBDA {
+      parts[0][i / kTiles][i % kTiles] = parts[kParts - 1][i / kTiles][i % kTiles] = broadcast_i32(0);
     });
     for (int d = 0; d < part.depths; d += kTile) {
       const int tile = lane_tile * places.depth_tiles + (part.depth + d) / kTile;
