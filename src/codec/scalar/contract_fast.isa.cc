@@ -135,7 +135,8 @@ struct ByteMath {
     const Tiles places(c.x);
     I32x16 parts[kParts][kRows][kTiles];
     each<kRows * kTiles>([&](auto i) KVC_LAMBDA {
-      parts[0][i / kTiles][i % kTiles] = parts[kParts - 1][i / kTiles][i % kTiles] = broadcast_i32(0);
+      parts[0][i / kTiles][i % kTiles] = broadcast_i32(0);
+      if constexpr (kParts == 2) parts[1][i / kTiles][i % kTiles] = broadcast_i32(0);
     });
     for (int d = 0; d < part.depths; d += kTile) {
       const int tile = lane_tile * places.depth_tiles + (part.depth + d) / kTile;
