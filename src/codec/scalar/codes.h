@@ -21,7 +21,7 @@ struct Tiles {
         depth_tiles(view.plane->depths / kTile) {}
 };
 
-KVC_INLINE I32x16 every_byte(int byte) { return broadcast_i32(byte * 0x01010101); }
+KVC_INLINE I32x16 every_byte(uint8_t byte) { return broadcast_i32(static_cast<int32_t>(byte * 0x01010101U)); }
 
 template <int kBits>
 struct Codes {
