@@ -26,6 +26,7 @@ namespace {
 constexpr size_t kWorkingSet = size_t{256} << 20;
 constexpr int kRun = 8;         // pages that lie side by side
 constexpr int kHeadPages = 64;  // of one head: queries are prepared once for so many
+constexpr float kLogSum = 4;    // logits are of N(0, 1), so that weights stay below 1
 
 std::vector<float> random_floats(size_t count, unsigned seed) {
   std::mt19937 random(seed);
