@@ -20,6 +20,7 @@ if(_support)
   target_include_directories(kvc_test_support PRIVATE ${PROJECT_SOURCE_DIR}/tests
     $<TARGET_PROPERTY:kvc_llama,INTERFACE_INCLUDE_DIRECTORIES>)
   target_link_libraries(kvc_test_support PRIVATE kvc_flags fmt::fmt)
+  target_compile_options(kvc_test_support PRIVATE $<$<CONFIG:Release>:-O1>)
 endif()
 
 function(kvc_add_tests name)
@@ -29,6 +30,8 @@ function(kvc_add_tests name)
   endif()
   add_executable(tests_${name} ${tests})
   target_include_directories(tests_${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  # Tests run for seconds and are compiled for minutes; what they test is optimised.
+  target_compile_options(tests_${name} PRIVATE $<$<CONFIG:Release>:-O1>)
   target_link_libraries(tests_${name} PRIVATE $<TARGET_NAME_IF_EXISTS:kvc_test_support> ${KVC_RUNGS}
     GTest::gtest GTest::gtest_main)
   set(environment "")

@@ -4,9 +4,10 @@
 #include <kvcompress/error.h>    // Error, UsageError
 #include <kvcompress/version.h>  // kVersion
 
-#include <exception>  // std::exception
-#include <map>        // std::map
-#include <new>        // std::bad_alloc
+#include <CLI/CLI.hpp>  // CLI::App
+#include <exception>    // std::exception
+#include <map>          // std::map
+#include <new>          // std::bad_alloc
 
 #include "base/nearest_name.h"  // nearest_name
 #include "cli/commands.h"       // declare_run

@@ -2,6 +2,8 @@
 #include <fmt/format.h>        // fmt::format
 #include <kvcompress/error.h>  // UsageError
 
+#include <CLI/CLI.hpp>  // CLI::App
+
 #include "base/file.h"  // write_file
 #include "base/text.h"  // format_bytes
 #include "cli/commands.h"

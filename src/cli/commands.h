@@ -2,8 +2,11 @@
 // what runs it once the command line has been parsed; that returns the exit code.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>  // std::function
+
+namespace CLI {
+class App;  // its header takes seconds to compile
+}
 
 namespace kvcompress {
 

@@ -2,8 +2,9 @@
 #include <fmt/format.h>        // fmt::format, fmt::join
 #include <kvcompress/error.h>  // UsageError
 
-#include <algorithm>  // std::find
-#include <charconv>   // std::from_chars
+#include <CLI/CLI.hpp>  // CLI::App
+#include <algorithm>    // std::find
+#include <charconv>     // std::from_chars
 
 #include "base/nearest_name.h"  // nearest_name
 #include "cli/commands.h"

@@ -2,6 +2,8 @@
 #include <fmt/format.h>        // fmt::format
 #include <kvcompress/error.h>  // UsageError
 
+#include <CLI/CLI.hpp>  // CLI::App
+
 #include "base/text.h"  // format_bytes, format_count
 #include "cli/commands.h"
 #include "cli/cost.h"     // cache_cost

@@ -1,4 +1,6 @@
 // kvcompress methods: every recipe, stage answer and parameter of this build.
+#include <CLI/CLI.hpp>  // CLI::App
+
 #include "cli/commands.h"
 #include "cli/console.h"     // write_output
 #include "cli/options.h"     // OutputFlags

@@ -4,9 +4,10 @@
 #include <kvcompress/error.h>  // UsageError, IoError
 #include <unistd.h>            // access
 
-#include <charconv>    // std::from_chars
-#include <cstring>     // std::strerror
-#include <filesystem>  // std::filesystem::path
+#include <CLI/CLI.hpp>  // CLI::App
+#include <charconv>     // std::from_chars
+#include <cstring>      // std::strerror
+#include <filesystem>   // std::filesystem::path
 
 #include "bench/machine_facts.h"  // physical_cores
 #include "cli/console.h"          // set_log_format, require_output

@@ -1,13 +1,16 @@
 // Options that several commands share, declared once.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>  // std::string
 #include <vector>  // std::vector
 
 #include "cli/gate.h"       // Gate
 #include "engine/engine.h"  // EngineOptions, SamplingOptions
 #include "policy/recipe.h"  // Recipe
+
+namespace CLI {
+class App;  // its header takes seconds to compile
+}
 
 namespace kvcompress {
 

@@ -2,7 +2,8 @@
 #include <fmt/format.h>        // fmt::format
 #include <kvcompress/error.h>  // UsageError
 
-#include <filesystem>  // std::filesystem::is_directory
+#include <CLI/CLI.hpp>  // CLI::App
+#include <filesystem>   // std::filesystem::is_directory
 
 #include "base/file.h"  // write_file
 #include "cli/commands.h"

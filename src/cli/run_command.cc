@@ -2,7 +2,8 @@
 #include <fmt/format.h>        // fmt::format
 #include <kvcompress/error.h>  // UsageError, Cancelled
 
-#include <filesystem>  // std::filesystem::path
+#include <CLI/CLI.hpp>  // CLI::App
+#include <filesystem>   // std::filesystem::path
 
 #include "base/file.h"   // write_file
 #include "base/timer.h"  // Timer
