@@ -13,12 +13,12 @@
 #include <string>     // std::string
 #include <vector>     // std::vector
 
-#include "attention/attention.h"       // attend_decode
-#include "codec/page_form.h"           // make_f16_form
-#include "codec/scalar/scalar_form.h"  // make_scalar_form
-#include "compute/isa.h"               // active_isa
-#include "compute/matrix.h"            // softmax
-#include "compute/thread_pool.h"       // ThreadPool
+#include "attention/attention.h"     // attend_decode
+#include "codec/make_packed_form.h"  // make_packed_form
+#include "codec/page_form.h"         // make_f16_form
+#include "compute/isa.h"             // active_isa
+#include "compute/matrix.h"          // softmax
+#include "compute/thread_pool.h"     // ThreadPool
 
 namespace kvcompress {
 namespace {
@@ -122,9 +122,9 @@ std::vector<std::byte> sealed_pages(const PackedForm& form, int count) {
   return {memory.get(), memory.get() + count * bytes};
 }
 
-void decode_packed(benchmark::State& state, const ScalarSettings& settings, int head_dim, int group,
+void decode_packed(benchmark::State& state, const PackedSettings& settings, int head_dim, int group,
                    Precision precision) {
-  const auto form = make_scalar_form(settings, head_dim);
+  const auto form = make_packed_form(settings, head_dim);
   const Pages pages(form->payload_bytes(), sealed_pages(*form, 16));
   const int padded = padded_head_dim(head_dim);
   auto floats = [](size_t count) { return allocate(count * sizeof(float)); };
@@ -155,8 +155,8 @@ void decode_packed(benchmark::State& state, const ScalarSettings& settings, int 
   report(state, pages.count, form->payload_bytes());
 }
 
-void seal(benchmark::State& state, const ScalarSettings& settings, int head_dim, bool back) {
-  const auto form = make_scalar_form(settings, head_dim);
+void seal(benchmark::State& state, const PackedSettings& settings, int head_dim, bool back) {
+  const auto form = make_packed_form(settings, head_dim);
   const size_t floats = static_cast<size_t>(kPageSlots * head_dim);
   auto numbers = random_floats(2 * floats, 5);
   const Memory page = allocate(form->payload_bytes());
@@ -171,7 +171,7 @@ void seal(benchmark::State& state, const ScalarSettings& settings, int head_dim,
 
 struct Named {
   std::string name;
-  ScalarSettings settings;
+  PackedSettings settings;
 };
 
 std::vector<Named> forms() {
@@ -189,6 +189,14 @@ std::vector<Named> forms() {
     settings.key_group = settings.value_group = 32;
     all.push_back({prefix + "_groups_32", settings});
   }
+  using enum BlockSettings::Element;
+  all.push_back({"e4m3", BlockSettings{.keys = e4m3, .values = e4m3}});
+  all.push_back(
+      {"e2m1",
+       BlockSettings{.keys = e2m1, .values = e2m1, .scale = BlockSettings::Scale::e4m3, .block = 16}});
+  all.push_back({"q8_0", BlockSettings{.keys = int8, .values = int8, .block = 32}});
+  all.push_back({"q4_0", BlockSettings{.keys = int4, .values = int4, .block = 32}});
+  all.push_back({"codebook_4", BlockSettings{.keys = normal_4, .values = normal_4, .rotated = true}});
   return all;
 }
 

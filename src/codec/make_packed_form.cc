@@ -1,5 +1,6 @@
 #include "codec/make_packed_form.h"
 
+#include "codec/block/block_form.h"    // make_block_form
 #include "codec/scalar/scalar_form.h"  // make_scalar_form
 
 namespace kvcompress {
@@ -9,6 +10,9 @@ struct Make {
   int head_dim;
   std::unique_ptr<PackedForm> operator()(const ScalarSettings& settings) const {
     return make_scalar_form(settings, head_dim);
+  }
+  std::unique_ptr<PackedForm> operator()(const BlockSettings& settings) const {
+    return make_block_form(settings, head_dim);
   }
 };
 

@@ -27,7 +27,21 @@ struct ScalarSettings {
   bool operator==(const ScalarSettings&) const = default;
 };
 
-using PackedSettings = std::variant<ScalarSettings>;
+// Numbers of few bits with a scale for each block of a token's channels (codec/block).
+struct BlockSettings {
+  // int8, int4: rounded as ggml's q8_0 and q4_0. e4m3, e5m2, e2m1: floats of so many bits of exponent and
+  // mantissa. normal_N: the 2^N levels that are best for normal numbers, with the block's norm as scale.
+  enum class Element { int8, int4, e4m3, e5m2, e2m1, normal_2, normal_3, normal_4 };
+  enum class Scale { f16, e4m3, e8m0 };
+  Element keys = Element::e4m3, values = Element::e4m3;
+  Scale scale = Scale::f16;
+  int block = 0;         // channels of a token; the last block may be shorter; 0: all of them
+  bool rotated = false;  // Hadamard transform of keys, queries, values and outputs
+
+  bool operator==(const BlockSettings&) const = default;
+};
+
+using PackedSettings = std::variant<ScalarSettings, BlockSettings>;
 
 class StorePolicy : public Answer {
  public:

@@ -5,36 +5,21 @@
 #include <algorithm>  // std::copy_n, std::fill_n
 #include <vector>     // std::vector
 
-#include "base/random.h"           // philox4x32
-#include "codec/scalar/encode.h"   // encode_plane, dither_numbers
-#include "codec/scalar/kernels.h"  // ScalarKernels, Contraction
-#include "codec/scalar/layout.h"   // ScalarLayout
+#include "codec/scalar/encode.h"         // encode_plane, dither_numbers
+#include "codec/scalar/head_rotation.h"  // HeadRotation, transpose
+#include "codec/scalar/kernels.h"        // ScalarKernels, Contraction
+#include "codec/scalar/layout.h"         // ScalarLayout
 
 namespace kvcompress {
 namespace {
 
-enum Stream : uint32_t { kSigns, kKeyDither, kValueDither };  // of random numbers
+enum Stream : uint32_t { kKeyDither = 1, kValueDither };  // of random numbers
 
-// Sheets of floats for a thread's transforms.
-float* scratch(int sheet, size_t count) {
-  static thread_local std::vector<float> sheets[2];
-  if (sheets[sheet].size() < count) sheets[sheet].resize(count);
-  return sheets[sheet].data();
-}
-
-void transpose(const float* in, int rows, int columns, int64_t in_stride, float* out, int64_t out_stride) {
-  for (int row = 0; row < rows; ++row) {
-    for (int c = 0; c < columns; ++c) out[c * out_stride + row] = in[row * in_stride + c];
-  }
-}
-
-std::vector<float> make_signs(int head_dim) {
-  std::vector<float> signs;
-  for (uint32_t c = 0; c < static_cast<uint32_t>(head_dim); ++c) {
-    const uint32_t word = philox4x32({c / 32, 0, kSigns, 0}, {0, 0})[0];
-    signs.push_back((word >> c % 32 & 1) != 0 ? -1.0f : 1.0f);
-  }
-  return signs;
+// Numbers of a plane; kept by each thread.
+float* scratch(size_t count) {
+  static thread_local std::vector<float> sheet;
+  if (sheet.size() < count) sheet.resize(count);
+  return sheet.data();
 }
 
 class ScalarForm final : public PackedForm {
@@ -45,7 +30,7 @@ class ScalarForm final : public PackedForm {
         padded_(padded_head_dim(head_dim)),
         layout_(scalar_layout(settings, head_dim)),
         kernels_(kernels),
-        signs_(make_signs(head_dim)) {}
+        rotation_(head_dim, settings.rotated, kernels) {}
 
   std::string name() const override {
     const std::string bits =
@@ -79,11 +64,6 @@ class ScalarForm final : public PackedForm {
                ? layout_.keys.runs * rounded_block(layout_.keys)
                : 0;
   }
-  void rotate(float* x, int lanes, bool back) const {
-    if (settings_.rotated) kernels_.rotate(x, head_dim_, lanes, signs_.data(), back);
-  }
-  void rotate_rows(const float* in, int rows, int64_t stride, bool back, float* out,
-                   int64_t out_stride) const;
   void encode_keys(std::byte* page, const float* keys, uint64_t seed) const;
   void encode_values(std::byte* page, const float* values, uint64_t seed) const;
   void load_one(const PlaneView& view, int lane_step, int depth_step, int slot, float* out) const;
@@ -93,30 +73,15 @@ class ScalarForm final : public PackedForm {
   const int head_dim_, padded_;
   const ScalarLayout layout_;
   const ScalarKernels& kernels_;
-  const std::vector<float> signs_;  // [head_dim]
+  const HeadRotation rotation_;
 };
-
-// Rows of head_dim channels through the transform; the channels beyond are left to the caller.
-void ScalarForm::rotate_rows(const float* in, int rows, int64_t stride, bool back, float* out,
-                             int64_t out_stride) const {
-  if (!settings_.rotated) {
-    for (int row = 0; row < rows; ++row) std::copy_n(in + row * stride, head_dim_, out + row * out_stride);
-    return;
-  }
-  const int lanes = (rows + kTile - 1) / kTile * kTile;
-  float* columns = scratch(1, static_cast<size_t>(head_dim_) * lanes);
-  if (lanes > rows) std::fill_n(columns, static_cast<size_t>(head_dim_) * lanes, 0.0f);
-  transpose(in, rows, head_dim_, stride, columns, lanes);
-  rotate(columns, lanes, back);
-  transpose(columns, head_dim_, rows, lanes, out, out_stride);
-}
 
 // Channels beyond head_dim repeat the last one, so that they do not widen a range.
 void ScalarForm::encode_keys(std::byte* page, const float* keys, uint64_t seed) const {
   const Plane& plane = layout_.keys;
-  float* x = scratch(0, static_cast<size_t>(padded_) * kPageSlots);
+  float* x = scratch(static_cast<size_t>(padded_) * kPageSlots);
   transpose(keys, kPageSlots, head_dim_, head_dim_, x, kPageSlots);
-  rotate(x, kPageSlots, false);
+  rotation_.columns(x, kPageSlots, false);
   const float* last = x + static_cast<int64_t>(head_dim_ - 1) * kPageSlots;
   for (int c = head_dim_; c < padded_; ++c) std::copy_n(last, kPageSlots, x + c * kPageSlots);
   std::vector<float> dither;
@@ -130,8 +95,8 @@ void ScalarForm::encode_keys(std::byte* page, const float* keys, uint64_t seed) 
 
 void ScalarForm::encode_values(std::byte* page, const float* values, uint64_t seed) const {
   const Plane& plane = layout_.values;
-  float* x = scratch(0, static_cast<size_t>(padded_) * kPageSlots);
-  rotate_rows(values, kPageSlots, head_dim_, false, x, padded_);
+  float* x = scratch(static_cast<size_t>(padded_) * kPageSlots);
+  rotation_.rows(values, kPageSlots, head_dim_, false, x, padded_);
   for (int slot = 0; slot < kPageSlots && head_dim_ < padded_; ++slot) {
     float* row = x + static_cast<int64_t>(slot) * padded_;
     std::fill_n(row + head_dim_, padded_ - head_dim_, row[head_dim_ - 1]);
@@ -157,8 +122,7 @@ void ScalarForm::load_one(const PlaneView& view, int lane_step, int depth_step, 
     const int lane = lane_step * c + depth_step * slot, depth = depth_step * c + lane_step * slot;
     out[c] = number_at(view, lane, depth);
   }
-  // The plain twin takes any number of lanes.
-  if (settings_.rotated) scalar_kernels(Isa::scalar).rotate(out, head_dim_, 1, signs_.data(), true);
+  rotation_.row(out, true);
 }
 
 void ScalarForm::load(const std::byte* page, int slot, float* key, float* value) const {
@@ -167,21 +131,21 @@ void ScalarForm::load(const std::byte* page, int slot, float* key, float* value)
 }
 
 void ScalarForm::load_page(const std::byte* page, float* keys, float* values) const {
-  float* x = scratch(0, static_cast<size_t>(padded_) * kPageSlots);
+  float* x = scratch(static_cast<size_t>(padded_) * kPageSlots);
   if (keys != nullptr) {
     kernels_.unpack(keys_of(layout_, page), x);
-    rotate(x, kPageSlots, true);
+    rotation_.columns(x, kPageSlots, true);
     transpose(x, head_dim_, kPageSlots, kPageSlots, keys, head_dim_);
   }
   if (values != nullptr) {
     kernels_.unpack(values_of(layout_, page), x);
-    rotate_rows(x, kPageSlots, padded_, true, values, head_dim_);
+    rotation_.rows(x, kPageSlots, padded_, true, values, head_dim_);
   }
 }
 
 void ScalarForm::prepare(const float* queries, int group, Precision precision, std::byte* out) const {
   float* rows = reinterpret_cast<float*>(out);
-  rotate_rows(queries, group, padded_, false, rows, padded_);
+  rotation_.rows(queries, group, padded_, false, rows, padded_);
   for (int g = 0; g < group; ++g) {
     std::fill_n(rows + static_cast<int64_t>(g) * padded_ + head_dim_, padded_ - head_dim_, 0.0f);
   }
@@ -229,7 +193,7 @@ void ScalarForm::accumulate(const std::byte* page, const float* weights, int gro
 }
 
 void ScalarForm::finish(const float* sums, int group, float* out) const {
-  rotate_rows(sums, group, padded_, true, out, padded_);
+  rotation_.rows(sums, group, padded_, true, out, padded_);
   for (int g = 0; g < group; ++g) {
     std::fill_n(out + static_cast<int64_t>(g) * padded_ + head_dim_, padded_ - head_dim_, 0.0f);
   }

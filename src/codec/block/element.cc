@@ -1,0 +1,123 @@
+#include "codec/block/element.h"
+
+#include <algorithm>  // std::clamp, std::min, std::max
+#include <array>      // std::array
+#include <bit>        // std::bit_cast
+#include <cmath>      // std::abs, std::ldexp, std::round, std::signbit
+
+namespace kvcompress {
+namespace {
+
+using Kind = BlockSettings::Element;
+
+constexpr int exponent_bias(int exponent_bits) { return (1 << (exponent_bits - 1)) - 1; }
+
+float float_of(int code, int exponent_bits, int mantissa_bits) {
+  const int mantissa = code & ((1 << mantissa_bits) - 1);
+  const int exponent = (code >> mantissa_bits) & ((1 << exponent_bits) - 1);
+  const int whole = exponent == 0 ? mantissa : mantissa + (1 << mantissa_bits);
+  const int scale = std::max(exponent, 1) - exponent_bias(exponent_bits) - mantissa_bits;
+  const float magnitude = std::ldexp(static_cast<float>(whole), scale);
+  return (code >> (exponent_bits + mantissa_bits) & 1) != 0 ? -magnitude : magnitude;
+}
+
+void finish_lookup(Element& element) {
+  for (int i = 0; i < 64 && element.bits <= 4; ++i) {
+    element.lookup[i] = static_cast<int8_t>(element.steps[i % (1 << element.bits)]);
+  }
+}
+
+Element make_integer(Kind kind, std::string_view name, int bits) {
+  Element element{.kind = kind, .family = Element::Family::integer, .name = name, .bits = bits, .unit = 1};
+  for (int code = 0; code < 256; ++code) {
+    element.steps[code] = static_cast<float>(bits == 8 ? static_cast<int8_t>(code) : code % 16 - 8);
+  }
+  finish_lookup(element);
+  return element;
+}
+
+Element make_float(Kind kind, std::string_view name, int exponent_bits, int mantissa_bits, int greatest) {
+  Element element{.kind = kind,
+                  .family = Element::Family::floating,
+                  .name = name,
+                  .bits = 1 + exponent_bits + mantissa_bits,
+                  .unit = exponent_bits == 2 ? 0.5f : 1.0f,
+                  .exponent_bits = exponent_bits,
+                  .mantissa_bits = mantissa_bits};
+  for (int code = 0; code < 256; ++code) {
+    element.steps[code] = float_of(code, exponent_bits, mantissa_bits) / element.unit;
+  }
+  element.greatest = element.steps[greatest] * element.unit;
+  element.limit = element.greatest + (element.greatest - element.steps[greatest - 1] * element.unit) / 2;
+  finish_lookup(element);
+  return element;
+}
+
+// upper: the levels above 0, ascending, in units.
+template <size_t kHalf>
+Element make_normal(Kind kind, std::string_view name, int bits, float unit, const int (&upper)[kHalf]) {
+  Element element{.kind = kind, .family = Element::Family::normal, .name = name, .bits = bits, .unit = unit};
+  for (size_t code = 0; code < 256; ++code) {
+    const size_t level = code % (2 * kHalf);
+    element.steps[code] =
+        static_cast<float>(level < kHalf ? -upper[kHalf - 1 - level] : upper[level - kHalf]);
+  }
+  finish_lookup(element);
+  return element;
+}
+
+uint8_t integer_code(const Element& element, float x) {
+  // ggml's own rounding: half away from 0 in 8 bits, half up in 4.
+  if (element.bits == 8) return static_cast<uint8_t>(static_cast<int8_t>(std::round(x)));
+  return static_cast<uint8_t>(std::min(15, static_cast<int>(static_cast<int8_t>(x + 8.5f))));
+}
+
+uint8_t float_code(const Element& element, float x) {
+  const float magnitude = std::min(std::abs(x), element.greatest);
+  // The spacing of codes is a power of two: numbers are counted in it, to nearest even, by adding 1.5 * 2^23.
+  const int exponent = std::max(static_cast<int>(std::bit_cast<uint32_t>(magnitude) >> 23) - 127,
+                                1 - exponent_bias(element.exponent_bits));
+  const float per_spacing =
+      std::bit_cast<float>(static_cast<uint32_t>(127 + element.mantissa_bits - exponent) << 23);
+  const int count =
+      static_cast<int>(std::bit_cast<uint32_t>(magnitude * per_spacing + 0x1.8p23f) & 0x3FFFFFu);
+  const int code = ((exponent + exponent_bias(element.exponent_bits) - 1) << element.mantissa_bits) + count;
+  return static_cast<uint8_t>(code | (std::signbit(x) ? 1 << (element.bits - 1) : 0));
+}
+
+uint8_t normal_code(const Element& element, float x) {
+  const float steps = x / element.unit;
+  int code = 0;
+  for (int i = 0; i + 1 < 1 << element.bits; ++i) {
+    code += steps > (element.steps[i] + element.steps[i + 1]) / 2 ? 1 : 0;
+  }
+  return static_cast<uint8_t>(code);
+}
+
+}  // namespace
+
+const Element& element_of(Kind kind) {
+  static const std::array<Element, 8> elements{
+      make_integer(Kind::int8, "q8_0", 8),
+      make_integer(Kind::int4, "q4_0", 4),
+      make_float(Kind::e4m3, "e4m3", 4, 3, 0x7E),
+      make_float(Kind::e5m2, "e5m2", 5, 2, 0x7B),
+      make_float(Kind::e2m1, "e2m1", 2, 1, 7),
+      make_normal(Kind::normal_2, "2-bit codebook", 2, 0.0137310691f, {33, 110}),
+      make_normal(Kind::normal_3, "3-bit codebook", 3, 0.0188955934f, {13, 40, 71, 114}),
+      make_normal(Kind::normal_4, "4-bit codebook", 4, 0.0262223499f, {5, 15, 25, 36, 48, 62, 79, 104})};
+  return elements[static_cast<size_t>(kind)];
+}
+
+uint8_t code_of(const Element& element, float x) {
+  switch (element.family) {
+    case Element::Family::integer:
+      return integer_code(element, x);
+    case Element::Family::floating:
+      return float_code(element, x);
+    default:
+      return normal_code(element, x);
+  }
+}
+
+}  // namespace kvcompress
