@@ -61,6 +61,9 @@ function(kvc_add_rung name)
   if(name STREQUAL "cli")
     list(APPEND third_party CLI11::CLI11)
   endif()
+  if(name STREQUAL "engine")
+    list(APPEND third_party $<TARGET_NAME_IF_EXISTS:kvc_xxhash>)  # not with KVC_KERNELS_ONLY
+  endif()
   if(name STREQUAL "policy")
     list(APPEND third_party $<TARGET_NAME_IF_EXISTS:Eigen3::Eigen>)  # not with KVC_KERNELS_ONLY
   endif()

@@ -8,11 +8,11 @@ build=build/asan
 seconds=${FUZZ_SECONDS:-60}
 mkdir -p "$build/found"
 
-# The recipes and models that mutation starts from; what earlier runs found interesting stays in CORPUS.
+# The recipes, models and sessions that mutation starts from; what earlier runs found interesting stays in CORPUS.
 seeds=$build/seeds
 rm -rf "$seeds"
-mkdir -p "$seeds"/{gguf,recipe}
-$build/fuzz/fuzz_seeds "$seeds/gguf"
+mkdir -p "$seeds"/{gguf,recipe,session}
+$build/fuzz/fuzz_seeds "$seeds/gguf" "$seeds/session"
 for model in "$seeds"/gguf/*.gguf; do
     head -c 2000 "$model" > "$model.cut"
     { head -c 4 "$model"; printf '\2'; tail -c +6 "$model"; } > "$model.v2"

@@ -6,9 +6,9 @@ set -euo pipefail
 . "$(dirname "$0")/common.sh"
 
 # The versions are Debian 12's: g++ 12.2, CMake 3.25, fmt 9.1, spdlog 1.10, yaml-cpp 0.7, nlohmann-json 3.11, CLI11 2.1,
-# Eigen 3.4, D3 5.16, GoogleTest 1.12, Google Benchmark 1.7, LLVM 14.
+# Eigen 3.4, xxHash 0.8, D3 5.16, GoogleTest 1.12, Google Benchmark 1.7, LLVM 14.
 build=(g++ make cmake ninja-build ccache pkg-config git python3 python3-pip
-    libfmt-dev libspdlog-dev libyaml-cpp-dev nlohmann-json3-dev libcli11-dev libeigen3-dev node-d3)
+    libfmt-dev libspdlog-dev libyaml-cpp-dev nlohmann-json3-dev libcli11-dev libeigen3-dev libxxhash-dev node-d3)
 test=("${build[@]}" libgtest-dev libbenchmark-dev)
 check=("${test[@]}" clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev googletest g++-aarch64-linux-gnu qemu-user)
 browser=(chromium-headless-shell fonts-dejavu-core) # 64 MB; without it the test that renders reports skips

@@ -1,7 +1,10 @@
 // Whole files in and out. Errors are IoError with the file's name and the system's reason.
 #pragma once
 
-#include <cstddef>  // size_t
+#include <cstddef>  // size_t, std::byte
+#include <cstdint>  // uint64_t
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -22,5 +25,47 @@ std::string read_descriptor(int descriptor, const std::string& name, size_t limi
 // not a regular file (a pipe, /dev/full) is written in place, and so is anything under /dev, whose names
 // stand for something else. Throws IoError; nothing of the temporary file stays behind then.
 void write_file(const std::string& path, std::string_view content);
+
+// The same in parts, for what is too large to be in memory twice. Until commit() the old file is untouched;
+// without it nothing stays behind, and of a process that was killed, the temporary file alone.
+class ReplacedFile {
+ public:
+  explicit ReplacedFile(const std::string& path);
+  ~ReplacedFile();
+  ReplacedFile(const ReplacedFile&) = delete;
+  ReplacedFile& operator=(const ReplacedFile&) = delete;
+
+  void write(std::string_view part);
+  void commit();
+
+ private:
+  int close();  // 0, or the reason as an errno value
+  void give_up(int reason);
+
+  std::string path_;              // as the caller wrote it, for messages
+  std::string target_;            // where a symbolic link leads
+  std::string temporary_;         // empty: written in place
+  std::optional<unsigned> mode_;  // of the file that is replaced
+  int descriptor_ = -1;
+};
+
+// A regular file that is read from its begin, in parts.
+class InputFile {
+ public:
+  explicit InputFile(const std::string& path);
+  ~InputFile();
+  InputFile(const InputFile&) = delete;
+  InputFile& operator=(const InputFile&) = delete;
+
+  uint64_t size() const { return size_; }
+  // Fills the span with the next bytes; IoError at the file's end.
+  void read(std::span<std::byte> out);
+  void rewind() { offset_ = 0; }
+
+ private:
+  std::string path_;
+  int descriptor_ = -1;
+  uint64_t size_ = 0, offset_ = 0;
+};
 
 }  // namespace kvcompress

@@ -1,7 +1,8 @@
 #include <fcntl.h>  // open
 #include <fmt/format.h>
 #include <kvcompress/error.h>
-#include <unistd.h>  // read, close
+#include <sys/stat.h>  // fstat
+#include <unistd.h>    // read, pread, close
 
 #include <algorithm>  // std::min
 #include <cerrno>
@@ -54,6 +55,36 @@ std::string read_file(const std::string& path, size_t limit_bytes) {
   } catch (...) {
     ::close(descriptor);
     throw;
+  }
+}
+
+InputFile::InputFile(const std::string& path) : path_(path) {
+  // O_NONBLOCK: opening a pipe must not wait for a writer.
+  descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (descriptor_ < 0) fail(path, errno);
+  struct stat status {};
+  const int reason = ::fstat(descriptor_, &status) != 0 ? errno
+                     : S_ISDIR(status.st_mode)          ? EISDIR
+                     : !S_ISREG(status.st_mode)         ? ESPIPE
+                                                        : 0;
+  if (reason != 0) {
+    ::close(descriptor_);
+    fail(path, reason);
+  }
+  size_ = static_cast<uint64_t>(status.st_size);
+}
+
+InputFile::~InputFile() { ::close(descriptor_); }
+
+void InputFile::read(std::span<std::byte> out) {
+  while (!out.empty()) {
+    const ssize_t got = ::pread(descriptor_, out.data(), out.size(), static_cast<off_t>(offset_));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail(path_, errno);
+    // Another process has cut the file off since its size was read.
+    if (got == 0) fail(path_, ENODATA);
+    offset_ += static_cast<uint64_t>(got);
+    out = out.subspan(static_cast<size_t>(got));
   }
 }
 

@@ -35,14 +35,6 @@ int write_all(int descriptor, std::string_view content) {
   return 0;
 }
 
-void write_in_place(const std::string& path, std::string_view content) {
-  const int descriptor = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
-  if (descriptor < 0) fail(path, errno);
-  int reason = write_all(descriptor, content);
-  if (::close(descriptor) != 0 && reason == 0) reason = errno;
-  if (reason != 0) fail(path, reason);
-}
-
 // The folder's entry must reach the disk too. A file system that cannot sync folders has nothing better to
 // offer.
 void sync_folder_of(const std::string& path) {
@@ -54,36 +46,72 @@ void sync_folder_of(const std::string& path) {
   ::close(descriptor);
 }
 
-void write_and_rename(const std::string& path, std::string_view content, const struct stat* replaced) {
-  static std::atomic<unsigned> counter{0};
-  const std::string temporary = fmt::format("{}.{}-{}.tmp", path, ::getpid(), counter.fetch_add(1));
-  const int descriptor = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  if (descriptor < 0) fail(path, errno);
-  int reason = write_all(descriptor, content);
-  if (reason == 0 && replaced != nullptr && ::fchmod(descriptor, replaced->st_mode & 07777) != 0)
-    reason = errno;
-  if (reason == 0 && ::fsync(descriptor) != 0) reason = errno;
-  if (::close(descriptor) != 0 && reason == 0) reason = errno;
-  if (reason == 0 && std::rename(temporary.c_str(), path.c_str()) != 0) reason = errno;
-  if (reason != 0) {
-    ::unlink(temporary.c_str());
-    fail(path, reason);
-  }
-  sync_folder_of(path);
-}
-
 }  // namespace
 
-void write_file(const std::string& path, std::string_view content) {
+ReplacedFile::ReplacedFile(const std::string& path) : path_(path), target_(path) {
+  static std::atomic<unsigned> counter{0};
   struct stat status;
   const bool exists = ::stat(path.c_str(), &status) == 0;
   if (!exists && errno != ENOENT) fail(path, errno);
   if (exists && S_ISDIR(status.st_mode)) fail(path, EISDIR);
-  if (exists && (!S_ISREG(status.st_mode) || path.starts_with("/dev/"))) return write_in_place(path, content);
+  if (exists && (!S_ISREG(status.st_mode) || path.starts_with("/dev/"))) {
+    descriptor_ = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
+    if (descriptor_ < 0) fail(path, errno);
+    return;
+  }
   // A symbolic link stays one: what it points at is replaced.
   std::error_code unresolved;
   const std::filesystem::path real = std::filesystem::canonical(path, unresolved);
-  write_and_rename(exists && !unresolved ? real.string() : path, content, exists ? &status : nullptr);
+  if (exists && !unresolved) target_ = real.string();
+  if (exists) mode_ = status.st_mode & 07777;
+  temporary_ = fmt::format("{}.{}-{}.tmp", target_, ::getpid(), counter.fetch_add(1));
+  descriptor_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (descriptor_ < 0) {
+    temporary_.clear();
+    fail(path, errno);
+  }
+}
+
+ReplacedFile::~ReplacedFile() {
+  close();
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+}
+
+int ReplacedFile::close() {
+  if (descriptor_ < 0) return 0;
+  const int closed = ::close(descriptor_);
+  descriptor_ = -1;
+  return closed != 0 ? errno : 0;
+}
+
+void ReplacedFile::give_up(int reason) {
+  close();
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+  temporary_.clear();
+  fail(path_, reason);
+}
+
+void ReplacedFile::write(std::string_view part) {
+  if (const int reason = write_all(descriptor_, part); reason != 0) give_up(reason);
+}
+
+void ReplacedFile::commit() {
+  if (temporary_.empty()) {
+    if (const int reason = close(); reason != 0) fail(path_, reason);
+    return;
+  }
+  if (mode_ && ::fchmod(descriptor_, *mode_) != 0) give_up(errno);
+  if (::fsync(descriptor_) != 0) give_up(errno);
+  if (const int reason = close(); reason != 0) give_up(reason);
+  if (std::rename(temporary_.c_str(), target_.c_str()) != 0) give_up(errno);
+  temporary_.clear();
+  sync_folder_of(target_);
+}
+
+void write_file(const std::string& path, std::string_view content) {
+  ReplacedFile file(path);
+  file.write(content);
+  file.commit();
 }
 
 }  // namespace kvcompress

@@ -14,6 +14,7 @@
 
 namespace kvcompress {
 
+class Archive;
 struct TokenBatch;
 
 // Where and in what form a head keeps sealed tokens; without a form it seals none. The pool's pages have the
@@ -93,6 +94,11 @@ class alignas(64) HeadSlots {  // a cache line each, as neighbours are written b
 
   HeadSlots fork() const;  // shares the pages; a page is copied when either side first writes to it
 
+  // Writes all pages as they lie, or reads them into a head that has none (docs/formats.md). Throws
+  // InputError for what no head can hold: forms that are not this head's, positions that do not ascend below
+  // `end`.
+  void archive(Archive& archive, int32_t end);
+
  private:
   static constexpr PageId kNoPage = std::numeric_limits<PageId>::max();
 
@@ -148,6 +154,11 @@ class alignas(64) HeadSlots {  // a cache line each, as neighbours are written b
   void take(size_t page, uint64_t mask, TokenBatch& batch) const;
   // Fills a packed page, whose positions are owned, with the first tokens of a batch and removes them there.
   PageView write_packed(PageId page, TokenBatch& batch) const;
+
+  void archive_forms(Archive& archive) const;
+  void archive_page(Archive& archive, size_t page);
+  void archive_positions(Archive& archive, size_t page, bool run);
+  void check_archived(const Archive& archive, int32_t end) const;
 
   PagePool* pool_;
   const PageForm* form_;

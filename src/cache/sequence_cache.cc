@@ -3,6 +3,8 @@
 #include <stdexcept>  // std::logic_error
 #include <utility>    // std::move
 
+#include "base/archive.h"  // Archive
+
 namespace kvcompress {
 
 SequenceCache::SequenceCache(PagePool* exact, const PageForm* form, int layers, int kv_heads,
@@ -43,6 +45,16 @@ SequenceCache SequenceCache::fork() const {
   heads.reserve(heads_.size());
   for (const HeadSlots& head : heads_) heads.push_back(head.fork());
   return SequenceCache(*this, std::move(heads));
+}
+
+void SequenceCache::archive(Archive& archive) {
+  auto& [next, layers, kv_heads, window, heads] = *this;
+  archive.field(next);
+  archive.require(next >= 0, "a position of 0 or more");
+  archive.same(static_cast<uint64_t>(layers), "layers");
+  archive.same(static_cast<uint64_t>(kv_heads), "KV heads");
+  for (const int32_t size : window) archive.same(static_cast<uint64_t>(size), "tokens of a sliding window");
+  for (HeadSlots& head : heads) head.archive(archive, next);
 }
 
 size_t SequenceCache::bytes() const {

@@ -32,6 +32,9 @@ class SequenceCache {
   // True next position: tokens seen, whatever was evicted.
   int32_t next_position = 0;
 
+  // Writes everything, or reads it into a cache made alike that holds nothing; see HeadSlots::archive().
+  void archive(Archive& archive);
+
   // Bytes of the pages this sequence holds (a page shared with a fork counts in both; the positions that all
   // packed pages share count in CacheMemory alone).
   size_t bytes() const;

@@ -15,7 +15,8 @@ class Conversation {
     if (flags.system) messages_.push_back({"system", *flags.system});
   }
 
-  std::vector<int32_t> first_turn(const std::string& user) {
+  std::vector<int32_t> first_turn(const std::string& user, const TurnStart& start) {
+    if (start.place != PromptPlace::start) return resume(user, start);
     if (!templated_) return vocabulary_.tokenize(user, /*add_special=*/true, /*parse_special=*/true);
     add_user(user);
     return tokenize_added("", user, /*add_special=*/true);
@@ -32,7 +33,17 @@ class Conversation {
     return tokens;
   }
 
+  PromptPlace place() const { return templated_ ? PromptPlace::answered : PromptPlace::raw; }
+
  private:
+  // What was said before is not known: the next turn needs no more of it than that it was a conversation.
+  std::vector<int32_t> resume(const std::string& user, const TurnStart& start) {
+    templated_ = templated_ && start.place != PromptPlace::raw;
+    if (start.place == PromptPlace::answered) messages_ = {{"user", "x"}, {"assistant", "y"}};
+    if (templated_) add_user(user);
+    return tokenize_behind(vocabulary_, {}, {"", user, {}}, start.place, start.ended).prompt;
+  }
+
   void add_user(const std::string& user) {
     messages_.push_back({"user", user});
     rendered_ = vocabulary_.apply_chat_template(messages_, /*add_assistant=*/true);
@@ -79,12 +90,17 @@ void answer(Engine& engine, RequestId id) {
 
 }  // namespace
 
-Completion chat(Engine& engine, Request request, const PromptFlags& flags) {
+Completion chat(Engine& engine, Request request, const PromptFlags& flags, TurnStart start,
+                const std::string& save) {
   std::optional<RequestId> id;
+  Conversation conversation(engine.vocabulary(), flags);
+  // Only what has been answered to the end: an interrupted step leaves a sequence that cannot go on.
+  const auto save_finished = [&] {
+    if (!save.empty() && engine.finished(*id)) engine.save(*id, save, to_string(conversation.place()));
+  };
   try {
     std::optional<std::string> user = ask();
     if (!user) return {};
-    Conversation conversation(engine.vocabulary(), flags);
     std::string reply;
     int64_t written = 0;  // tokens of the reply, its end token left out
     const int max_tokens = request.max_tokens;
@@ -93,8 +109,8 @@ Completion chat(Engine& engine, Request request, const PromptFlags& flags) {
       reply += event.text;
       write_output(event.text);
     };
-    request.prompt = conversation.first_turn(*user);
-    id = engine.submit(std::move(request));
+    request.prompt = conversation.first_turn(*user, start);
+    id = submit(engine, std::move(request), std::move(start));
     for (answer(engine, *id); (user = ask()); answer(engine, *id)) {
       const std::vector<int32_t> tokens =
           conversation.next_turn(reply, /*ended=*/written < max_tokens, *user);
@@ -105,11 +121,13 @@ Completion chat(Engine& engine, Request request, const PromptFlags& flags) {
   } catch (const Cancelled&) {
     if (!id) throw;
     write_message("\n");
+    save_finished();
     engine.cancel(*id);
     Completion completion = engine.take(*id);
     completion.receipt.finish = FinishReason::cancelled;
     return completion;
   }
+  save_finished();
   return engine.take(*id);
 }
 

@@ -148,12 +148,14 @@ void OutputFlags::apply() const {
   check_choice("--log-format", log_format, "text", "json");
   set_log_format(log_format == "json" ? LogFormat::json : LogFormat::text);
   require_output();
-  if (file.empty()) return;
+  if (!file.empty()) check_folder("-o", file);
+}
+
+void check_folder(const std::string& option, const std::string& file) {
   const std::filesystem::path folder = std::filesystem::absolute(file).parent_path();
-  if (access(folder.c_str(), F_OK) != 0) {
-    throw IoError(fmt::format("[{}] expected a folder that exists, got: {}; create '{}' or give another -o",
-                              file, std::strerror(errno), folder.string()));
-  }
+  if (access(folder.c_str(), F_OK) == 0) return;
+  throw IoError(fmt::format("[{}] expected a folder that exists, got: {}; create '{}' or give another {}",
+                            file, std::strerror(errno), folder.string(), option));
 }
 
 std::vector<Gate> OutputFlags::gates(const std::vector<std::string>& fields) const {

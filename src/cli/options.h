@@ -38,9 +38,9 @@ struct RecipeFlags {
     std::string budget;  // as given; empty: the recipe's own
   };
   std::vector<Named> grid() const;  // every recipe at every budget, in the order given; `full` once
+  std::vector<CalibrationPtr> calibrations() const;  // of --profile
 
  private:
-  std::vector<CalibrationPtr> calibrations() const;
   Recipe resolve(const std::string& name, const std::string& amount,
                  const std::vector<CalibrationPtr>& calibrations) const;
 };
@@ -66,6 +66,9 @@ struct OutputFlags {
 // "0,4096,8192" as whole numbers of at least `minimum`; UsageError that names the option.
 std::vector<int64_t> parse_list(const std::string& option, const std::string& text, int64_t minimum);
 std::vector<std::string> split(const std::string& text, char separator);
+
+// IoError unless the folder that a file is to be written to exists.
+void check_folder(const std::string& option, const std::string& file);
 
 // UsageError "[option] expected ..., got ..." unless the value is in the range.
 void check_range(const std::string& option, int64_t value, int64_t minimum, int64_t maximum);

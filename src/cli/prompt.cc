@@ -76,6 +76,30 @@ Rendered render(const Vocabulary& vocabulary, const PromptFlags& flags, std::str
   return {text.substr(0, at), content, text.substr(at + content.size())};
 }
 
+// What follows on an answer: the end of its message, and the user's next one. The template is asked about
+// a made-up conversation, as what it writes there does not depend on what was said.
+Rendered render_next(const Vocabulary& vocabulary, const std::string& content) {
+  const std::string reply = "y";
+  std::vector<ChatMessage> messages = {{"user", "x"}};
+  const std::string asked = vocabulary.apply_chat_template(messages, /*add_assistant=*/true);
+  messages.push_back({"assistant", reply});
+  const std::string answered = vocabulary.apply_chat_template(messages, /*add_assistant=*/false);
+  messages.push_back({"user", content});
+  const std::string text = vocabulary.apply_chat_template(messages, /*add_assistant=*/true);
+  const std::string seen = answered.starts_with(asked + reply) ? asked + reply : answered;
+  const size_t at = text.rfind(content);
+  if (!text.starts_with(seen) || at == std::string::npos || at < seen.size()) {
+    throw InputError(
+        "[--load-session] expected a chat template that leaves messages as they are; add --no-chat");
+  }
+  return {text.substr(seen.size(), at - seen.size()), content, text.substr(at + content.size())};
+}
+
+std::string joined(const PromptText& text) {
+  const bool both = !text.context.empty() && !text.question.empty();
+  return text.context + (both ? kBlankLine : "") + text.question;
+}
+
 PromptTokens tokenize_hidden(const Vocabulary& vocabulary, const PromptFlags& flags, const PromptText& text) {
   Rendered rendered{"", text.context + kBlankLine + text.question, ""};
   if (uses_chat_template(vocabulary, flags)) rendered = render(vocabulary, flags, rendered.content);
@@ -100,7 +124,28 @@ void check_text(const std::string& name, const std::string& text) {
   }
 }
 
-PromptText read_prompt(const PromptFlags& flags) {
+std::string to_string(PromptPlace place) {
+  switch (place) {
+    case PromptPlace::start:
+      return "start";
+    case PromptPlace::raw:
+      return "raw";
+    case PromptPlace::open_message:
+      return "open message";
+    case PromptPlace::answered:
+      return "answered";
+  }
+  return "";
+}
+
+std::optional<PromptPlace> parse_place(const std::string& text) {
+  for (const PromptPlace place : {PromptPlace::raw, PromptPlace::open_message, PromptPlace::answered}) {
+    if (text == to_string(place)) return place;
+  }
+  return std::nullopt;
+}
+
+PromptText read_prompt(const PromptFlags& flags, bool continues) {
   if (flags.question != "visible" && flags.question != "hidden") {
     throw UsageError(fmt::format("[--question] expected visible or hidden, got '{}'", flags.question));
   }
@@ -127,7 +172,7 @@ PromptText read_prompt(const PromptFlags& flags) {
   }
   // A text file ends with a line end that its writer did not mean as part of the prompt.
   if (!flags.text) drop_final_line_ends(prompt.context, 1);
-  if (prompt.context.empty() && prompt.question.empty() && prompt.tokens.empty()) {
+  if (prompt.context.empty() && prompt.question.empty() && prompt.tokens.empty() && !continues) {
     throw UsageError(
         "[prompt] expected some text, got none; give -f FILE, -p TEXT or text on standard input");
   }
@@ -159,14 +204,40 @@ PromptTokens tokenize_prompt(const Vocabulary& vocabulary, const PromptFlags& fl
     return {text.tokens, {}};
   }
   if (flags.question == "hidden") return tokenize_hidden(vocabulary, flags, text);
-  std::string content = text.context;
-  if (!content.empty() && !text.question.empty()) content += kBlankLine;
-  content += text.question;
+  const std::string content = joined(text);
   if (!uses_chat_template(vocabulary, flags)) {
     return {vocabulary.tokenize(content, /*add_special=*/true, /*parse_special=*/true), {}};
   }
   const Rendered rendered = render(vocabulary, flags, content);
   return {tokenize_message(vocabulary, rendered.before, rendered.content, rendered.after, true), {}};
+}
+
+PromptTokens tokenize_behind(const Vocabulary& vocabulary, const PromptFlags& flags, const PromptText& text,
+                             PromptPlace place, bool ended) {
+  if (flags.tokens_file) {
+    check_ids(vocabulary, *flags.tokens_file, text.tokens);
+    return {text.tokens, {}};
+  }
+  if (place == PromptPlace::start) return tokenize_prompt(vocabulary, flags, text);
+  const bool hidden = flags.question == "hidden";
+  Rendered rendered{"", joined(text), ""};
+  if (rendered.content.empty()) return {};
+  if (place == PromptPlace::open_message) {
+    // As a question behind a context that was read with it.
+    const PromptText asked{"?", hidden ? text.question : rendered.content, {}};
+    PromptTokens tokens = tokenize_hidden(vocabulary, flags, asked);
+    if (!hidden) return {std::move(tokens.question), {}};
+    return {tokenize_message(vocabulary, "", text.context + kBlankLine, "", false), tokens.question};
+  }
+  if (place == PromptPlace::answered) rendered = render_next(vocabulary, rendered.content);
+  const size_t cut = hidden ? rendered.content.rfind(text.question) : rendered.content.size();
+  PromptTokens tokens;
+  tokens.prompt = tokenize_message(vocabulary, rendered.before, rendered.content.substr(0, cut),
+                                   hidden ? "" : rendered.after, false);
+  if (hidden) tokens.question = tokenize_message(vocabulary, "", text.question, rendered.after, false);
+  const bool repeats = ended && !tokens.prompt.empty() && vocabulary.ends_generation(tokens.prompt.front());
+  if (repeats) tokens.prompt.erase(tokens.prompt.begin());
+  return tokens;
 }
 
 }  // namespace kvcompress

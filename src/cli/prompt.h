@@ -15,6 +15,16 @@ struct PromptFlags {
   std::string question = "visible";  // or hidden: read after the context was compressed
 };
 
+// Where a prompt begins, and what it leaves behind: what a session file notes for the next turn.
+enum class PromptPlace {
+  start,         // of the sequence
+  raw,           // behind text without a chat template
+  open_message,  // inside the user's message, whose context has been read
+  answered,      // behind an answer
+};
+std::string to_string(PromptPlace place);
+std::optional<PromptPlace> parse_place(const std::string& text);
+
 // The texts, read and checked: whole UTF-8 without NUL bytes, not empty.
 struct PromptText {
   std::string context, question;
@@ -22,8 +32,9 @@ struct PromptText {
 };
 
 // Throws UsageError for an empty prompt or options that do not go together, IoError for a file that cannot be
-// read, InputError (with the offset) for bytes that are no text.
-PromptText read_prompt(const PromptFlags& flags);
+// read, InputError (with the offset) for bytes that are no text. continues: no text at all is fine, because
+// what a session has written goes on.
+PromptText read_prompt(const PromptFlags& flags, bool continues = false);
 
 struct PromptTokens {
   std::vector<int32_t> prompt, question;  // question: read after the prompt was compressed
@@ -32,6 +43,9 @@ struct PromptTokens {
 // With a chat template (and without no_chat) context and question become one user message, a blank line
 // between. Text that looks like a special token inside the user's words stays text there.
 PromptTokens tokenize_prompt(const Vocabulary& vocabulary, const PromptFlags& flags, const PromptText& text);
+// The same for a prompt that begins elsewhere. ended: the last token before it ends the answer already.
+PromptTokens tokenize_behind(const Vocabulary& vocabulary, const PromptFlags& flags, const PromptText& text,
+                             PromptPlace place, bool ended);
 
 // Tokens of `before + content + after` in which special-token text counts outside `content` only.
 std::vector<int32_t> tokenize_message(const Vocabulary& vocabulary, const std::string& before,

@@ -71,6 +71,7 @@ Json run_json(const std::string& model, const std::string& recipe, const std::st
   json["text"] = text;
   json["finish_reason"] = to_string(receipt.finish);
   json["tokens"] = {{"prompt", receipt.prompt_tokens}, {"generated", receipt.generated_tokens}};
+  if (receipt.loaded_tokens > 0) json["tokens"]["loaded"] = receipt.loaded_tokens;
   json["time"] = to_json(receipt.time, receipt.generated_tokens);
   json["cache"] = to_json(receipt.cache, /*with_kept=*/true);
   return json;

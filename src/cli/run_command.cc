@@ -16,6 +16,7 @@
 #include "cli/prompt.h"                   // read_prompt
 #include "cli/receipt_text.h"             // run_json
 #include "cli/result.h"                   // finish
+#include "cli/session_flags.h"            // SessionFlags, make_turn
 #include "policy/calibrations_shipped.h"  // describe_calibrations
 
 namespace kvcompress {
@@ -27,6 +28,7 @@ struct RunFlags {
   SamplingFlags sampling;
   OutputFlags output;
   PromptFlags prompt;
+  SessionFlags session;
   std::vector<std::string> stop;
   std::string kept_file;
   int64_t max_tokens = 256;
@@ -56,6 +58,7 @@ void RunFlags::declare(CLI::App& app) {
   recipe.declare(app, /*several=*/false);
   sampling.declare(app);
   app.add_option("--kept", kept_file, "write the positions kept of the prompt, as JSON")->type_name("FILE");
+  session.declare(app);
   output.declare(app, /*writes_file=*/true, /*gated=*/true, /*progress=*/true);
 }
 
@@ -80,13 +83,15 @@ Request make_request(const RunFlags& flags, const Recipe& recipe) {
   return request;
 }
 
-int answer_tokens(const RunFlags& flags, const Engine& engine, size_t prompt_tokens) {
+int answer_tokens(const RunFlags& flags, const Engine& engine, const TurnStart& start, size_t prompt_tokens) {
   if (flags.max_tokens >= 0) return static_cast<int>(flags.max_tokens);
-  return std::max(engine.context() - static_cast<int>(prompt_tokens), 0);
+  const int seen = start.session.sequence ? start.session.sequence->cache.next_position : 0;
+  return std::max(engine.context() - seen - static_cast<int>(prompt_tokens), 0);
 }
 
-// Submits the request and works until it is done or interrupted.
-Completion complete(Engine& engine, Request request, const RunFlags& flags) {
+// Submits the request and works until it is done or interrupted; what is done goes to the session's file.
+Completion complete(Engine& engine, Request request, const RunFlags& flags, TurnStart start,
+                    PromptPlace after) {
   ProgressBar bar("reading", "tokens", flags.output.shows_progress());
   bool wrote = false;
   if (!flags.output.json) {
@@ -101,9 +106,10 @@ Completion complete(Engine& engine, Request request, const RunFlags& flags) {
     if (flags.kept_file.empty()) return;
     write_file(flags.kept_file, dump(Json(engine.kept_positions(sequence)), /*indent=*/-1) + "\n");
   };
-  const RequestId id = engine.submit(std::move(request));
+  const RequestId id = submit(engine, std::move(request), std::move(start));
   try {
     while (!engine.finished(id)) engine.step();
+    if (!flags.session.save.empty()) engine.save(id, flags.session.save, to_string(after));
   } catch (const Cancelled&) {
     // The receipt so far is shown below; its finish says that it was cut off.
   }
@@ -117,18 +123,22 @@ int run(const RunFlags& flags) {
   flags.output.apply();
   check_range("--predict", flags.max_tokens, -1, INT32_MAX);
   const EngineOptions options = flags.model.options();
-  const Recipe recipe = flags.recipe.one();
+  Recipe recipe = flags.recipe.one();
+  flags.session.check(flags.recipe, flags.prompt);
   const std::vector<Gate> gates = flags.output.gates(run_fields());
   const bool chatting = is_chat(flags);
   if (chatting && flags.output.json) {
     throw UsageError("[--json] expected a prompt beside it, got a chat in a terminal; give -f or -p");
   }
-  const PromptText text = chatting ? PromptText{} : read_prompt(flags.prompt);
+  const PromptText text =
+      chatting ? PromptText{} : read_prompt(flags.prompt, /*continues=*/!flags.session.load.empty());
 
   const Timer load;
   Engine engine(flags.model.path, options);
   const double load_ms = load.milliseconds();
   const StopOnInterrupt stopping(engine.stop_flag());
+  TurnStart start = load_start(engine, flags.session, flags.recipe, flags.prompt);
+  if (start.session.sequence) recipe = start.session.sequence->recipe;
   if (flags.output.verbose) {
     log_info(engine.describe());
     const std::string profiles = describe_calibrations(engine.bound(recipe));
@@ -138,14 +148,16 @@ int run(const RunFlags& flags) {
   Request request = make_request(flags, recipe);
   Completion completion;
   if (chatting) {
-    request.max_tokens = answer_tokens(flags, engine, 0);
-    completion = chat(engine, std::move(request), flags.prompt);
+    request.max_tokens = answer_tokens(flags, engine, start, 0);
+    completion = chat(engine, std::move(request), flags.prompt, std::move(start), flags.session.save);
   } else {
-    PromptTokens tokens = tokenize_prompt(engine.vocabulary(), flags.prompt, text);
-    request.max_tokens = answer_tokens(flags, engine, tokens.prompt.size() + tokens.question.size());
-    request.prompt = std::move(tokens.prompt);
-    request.question = std::move(tokens.question);
-    completion = complete(engine, std::move(request), flags);
+    const bool stays_open = !flags.session.save.empty() && flags.max_tokens == 0 && !flags.prompt.text;
+    Turn turn = make_turn(engine.vocabulary(), flags.prompt, text, start, stays_open);
+    request.max_tokens =
+        answer_tokens(flags, engine, start, turn.tokens.prompt.size() + turn.tokens.question.size());
+    request.prompt = std::move(turn.tokens.prompt);
+    request.question = std::move(turn.tokens.question);
+    completion = complete(engine, std::move(request), flags, std::move(start), turn.after);
   }
 
   completion.receipt.time.load_ms = load_ms;

@@ -15,10 +15,9 @@ double milliseconds(std::chrono::steady_clock::duration duration) {
 
 }  // namespace
 
-ActiveRequest::ActiveRequest(Request request, std::unique_ptr<Sequence> sequence,
-                             const Vocabulary& vocabulary, int positions)
+ActiveRequest::ActiveRequest(Request request, Session session, const Vocabulary& vocabulary, int positions)
     : request_(std::move(request)),
-      sequence_(std::move(sequence)),
+      sequence_(std::move(session.sequence)),
       vocabulary_(vocabulary),
       positions_(positions),
       sampler_(request_.sampling),
@@ -26,8 +25,21 @@ ActiveRequest::ActiveRequest(Request request, std::unique_ptr<Sequence> sequence
       remaining_(request_.max_tokens),
       submitted_(Clock::now()),
       last_token_(submitted_) {
-  sequence_->prompt_total = static_cast<int64_t>(request_.prompt.size());
+  receipt_.loaded_tokens = sequence_->cache.next_position;
   receipt_.prompt_tokens = static_cast<int64_t>(request_.prompt.size() + request_.question.size());
+  if (request_.prompt.empty()) {
+    resumed_ = session.tail.unread;
+    receipt_.cache.bytes_prompt = sequence_->cache.bytes();
+    if (request_.on_prompt) request_.on_prompt(*sequence_);
+    state_ = State::generating;
+    if (remaining_ <= 0) finish(FinishReason::length);
+  } else {
+    sequence_->prompt_total = receipt_.loaded_tokens + static_cast<int64_t>(request_.prompt.size());
+  }
+}
+
+std::optional<int32_t> ActiveRequest::unread() const {
+  return generated_.empty() ? resumed_ : generated_.back();
 }
 
 std::span<const int32_t> ActiveRequest::reading() const {
@@ -35,7 +47,9 @@ std::span<const int32_t> ActiveRequest::reading() const {
 }
 
 std::span<const int32_t> ActiveRequest::next_tokens(int chunk) const {
-  if (state_ == State::generating) return std::span(generated_).last(1);
+  if (state_ == State::generating) {
+    return generated_.empty() ? std::span(&*resumed_, 1) : std::span(generated_).last(1);
+  }
   const std::span<const int32_t> rest = reading().subspan(read_);
   return rest.first(std::min(rest.size(), static_cast<size_t>(chunk)));
 }
@@ -115,7 +129,8 @@ void ActiveRequest::cancel() {
 void ActiveRequest::follow_up(std::vector<int32_t> tokens, int max_tokens) {
   // The cache has not seen the token sampled last.
   request_.question.clear();
-  if (!generated_.empty()) request_.question.push_back(generated_.back());
+  if (const std::optional<int32_t> last = unread()) request_.question.push_back(*last);
+  resumed_.reset();
   request_.question.insert(request_.question.end(), tokens.begin(), tokens.end());
   generated_.clear();
   token_ms_.clear();

@@ -1,13 +1,15 @@
 // A request while it is being served.
 #pragma once
 
-#include <chrono>  // std::chrono::steady_clock
-#include <memory>  // std::unique_ptr
-#include <string>  // std::string
-#include <vector>  // std::vector
+#include <chrono>    // std::chrono::steady_clock
+#include <memory>    // std::unique_ptr
+#include <optional>  // std::optional
+#include <string>    // std::string
+#include <vector>    // std::vector
 
 #include "engine/request.h"      // Request
 #include "engine/sampler.h"      // Sampler
+#include "engine/session.h"      // Session
 #include "engine/text_stream.h"  // TextStream
 #include "model/vocabulary.h"    // Vocabulary
 
@@ -17,13 +19,15 @@ class ActiveRequest {
  public:
   enum class State { reading_prompt, reading_question, generating, finished };
 
-  // positions: how many the sequence may have.
-  ActiveRequest(Request request, std::unique_ptr<Sequence> sequence, const Vocabulary& vocabulary,
-                int positions);
+  // positions: how many the sequence may have. A session's unread token begins the prompt already; without a
+  // prompt, the request writes on after it.
+  ActiveRequest(Request request, Session session, const Vocabulary& vocabulary, int positions);
 
   State state() const { return state_; }
   Sequence& sequence() { return *sequence_; }
   const Request& request() const { return request_; }
+  // Written last, and not read yet.
+  std::optional<int32_t> unread() const;
 
   // The tokens of the next step: a chunk of what is being read, or the token sampled last.
   std::span<const int32_t> next_tokens(int chunk) const;
@@ -58,6 +62,7 @@ class ActiveRequest {
   State state_ = State::reading_prompt;
   size_t read_ = 0;  // of the prompt or the question
   std::vector<int32_t> generated_;
+  std::optional<int32_t> resumed_;  // written before this request, and the first that it reads
   int remaining_;
   Receipt receipt_;
   Clock::time_point submitted_, last_token_;

@@ -7,45 +7,18 @@
 #include <numeric>    // std::iota
 #include <utility>    // std::move
 
-#include "base/memory.h"                  // available_memory
-#include "compute/isa.h"                  // active_isa
-#include "engine/compressor.h"            // Compressor
-#include "engine/forward.h"               // Forward
-#include "engine/packings.h"              // Packings
-#include "engine/plan.h"                  // planned_bytes
-#include "engine/scheduler.h"             // Scheduler
-#include "policy/calibrations_shipped.h"  // attach_shipped
+#include "compute/isa.h"           // active_isa
+#include "engine/cache_receipt.h"  // receipt_of, positions_in
+#include "engine/checked_options.h"
+#include "engine/compressor.h"             // Compressor
+#include "engine/forward.h"                // Forward
+#include "engine/packings.h"               // Packings
+#include "engine/plan.h"                   // planned_bytes
+#include "engine/scheduler.h"              // Scheduler
+#include "engine/session/session_store.h"  // SessionStore
+#include "policy/calibrations_shipped.h"   // attach_shipped
 
 namespace kvcompress {
-
-namespace {
-
-int checked_context(const ModelConfig& config, const EngineOptions& options) {
-  if (options.context == 0) return config.context_length;
-  if (options.context < 0 || (options.context > config.context_length && !options.rope_extend)) {
-    throw UsageError(
-        fmt::format("[context] expected 1 to {} tokens (what the model was trained for), got {}; allow more "
-                    "with --rope-extend",
-                    config.context_length, options.context));
-  }
-  return options.context;
-}
-
-EngineOptions checked(EngineOptions options) {
-  if (options.threads < 1) {
-    throw UsageError(fmt::format("[threads] expected 1 or more, got {}", options.threads));
-  }
-  if (options.chunk < 1 || options.chunk > 65536) {
-    throw UsageError(fmt::format("[chunk] expected 1 to 65536 tokens, got {}", options.chunk));
-  }
-  return options;
-}
-
-size_t cache_limit(const EngineOptions& options) {
-  return options.cache_limit_bytes > 0 ? options.cache_limit_bytes : available_memory();
-}
-
-}  // namespace
 
 struct Engine::Impl {
   EngineOptions options;
@@ -66,6 +39,7 @@ struct Engine::Impl {
   Replayer replayer;
   Compressor compressor;
   Scheduler scheduler;
+  SessionStore sessions;
   std::vector<float> logits;
 
   Impl(const std::string& path, EngineOptions wanted)
@@ -85,7 +59,9 @@ struct Engine::Impl {
         forward(*model, threads, options.precision),
         replayer(forward, vocabulary, options.chunk, stop),
         compressor(*model, threads, replayer),
-        scheduler(forward, compressor, pages, options.chunk, config.vocabulary) {}
+        scheduler(forward, compressor, pages, options.chunk, config.vocabulary),
+        sessions({path, hash, config, memory, context},
+                 [this](Recipe recipe, PrefillMode prefill) { return open(std::move(recipe), prefill); }) {}
 
   Recipe bound(Recipe recipe) const {
     if (!recipe.calibration_kinds().empty()) attach_shipped(recipe, hash);
@@ -117,8 +93,11 @@ struct Engine::Impl {
   }
 
   void check_room(const Recipe& recipe, PrefillMode prefill, int64_t prompt, int64_t generated) const {
-    const size_t planned = kvcompress::planned_bytes(config, packings.sizes(recipe), recipe, prefill,
-                                                     options.chunk, prompt, generated);
+    check_room(kvcompress::planned_bytes(config, packings.sizes(recipe), recipe, prefill, options.chunk,
+                                         prompt, generated));
+  }
+
+  void check_room(size_t planned) const {
     const size_t held = memory.usage().bytes;
     if (held + planned <= memory.limit_bytes()) return;
     throw CapacityError(
@@ -136,10 +115,12 @@ struct Engine::Impl {
     }
   }
 
-  void check(const Request& request) const {
-    if (request.prompt.empty())
+  // continued: the sequence that the prompt is read behind, or nullptr.
+  void check(const Request& request, const Sequence* continued) const {
+    if (request.prompt.empty() && continued == nullptr)
       throw UsageError("[prompt] expected at least one token, got none; give -f or -p");
-    const auto length = static_cast<int64_t>(request.prompt.size() + request.question.size());
+    const int64_t seen = continued == nullptr ? 0 : continued->cache.next_position;
+    const auto length = seen + static_cast<int64_t>(request.prompt.size() + request.question.size());
     if (length > context) {
       throw UsageError(
           fmt::format("[prompt] expected at most the context of {} tokens, got {}; shorten it, or raise -c "
@@ -148,9 +129,11 @@ struct Engine::Impl {
     }
     check_tokens(request.prompt);
     check_tokens(request.question);
+    const int64_t generated = std::min<int64_t>(request.max_tokens, context - length);
+    if (continued != nullptr)
+      return check_room(planned_growth(config, *continued, options.chunk, length - seen, generated));
     check_recipe(request.recipe, request.prefill);
-    check_room(request.recipe, request.prefill, length,
-               std::min<int64_t>(request.max_tokens, context - length));
+    check_room(request.recipe, request.prefill, length, generated);
   }
 
   std::unique_ptr<Sequence> open(Recipe recipe, PrefillMode prefill) {
@@ -206,10 +189,47 @@ std::string Engine::describe() const {
 
 RequestId Engine::submit(Request request) {
   request.recipe = bound(std::move(request.recipe));
-  impl_->check(request);
-  std::unique_ptr<Sequence> sequence = impl_->open(request.recipe, request.prefill);
-  return impl_->scheduler.add(std::make_unique<ActiveRequest>(std::move(request), std::move(sequence),
+  impl_->check(request, nullptr);
+  Session session{impl_->open(request.recipe, request.prefill), {}};
+  return impl_->scheduler.add(std::make_unique<ActiveRequest>(std::move(request), std::move(session),
                                                               impl_->vocabulary, impl_->context));
+}
+
+RequestId Engine::submit(Request request, Session session) {
+  request.recipe = session.sequence->recipe;
+  request.prefill = session.sequence->prefill;
+  const std::optional<int32_t> unread = session.tail.unread;
+  if (!unread && request.prompt.empty()) {
+    throw UsageError(
+        "[prompt] expected tokens to read, got none after a session that ends with its prompt; "
+        "give -f or -p");
+  }
+  if (unread && !request.prompt.empty()) request.prompt.insert(request.prompt.begin(), *unread);
+  impl_->check(request, session.sequence.get());
+  return impl_->scheduler.add(std::make_unique<ActiveRequest>(std::move(request), std::move(session),
+                                                              impl_->vocabulary, impl_->context));
+}
+
+void Engine::save(RequestId finished, const std::string& path, const std::string& note) const {
+  ActiveRequest& request = impl_->scheduler.at(finished);
+  if (request.state() != ActiveRequest::State::finished ||
+      request.receipt().finish == FinishReason::cancelled) {
+    throw UsageError(
+        fmt::format("[session] expected request {} to be finished before it is saved", finished));
+  }
+  impl_->sessions.save(request.sequence(), {request.unread(), note}, path);
+}
+
+void Engine::save(const Sequence& sequence, const std::string& path, const SessionTail& tail) const {
+  impl_->sessions.save(sequence, tail, path);
+}
+
+Session Engine::load(const std::string& path, const std::vector<CalibrationPtr>& profiles) {
+  return impl_->sessions.load(path, profiles);
+}
+
+Session Engine::load(std::span<const std::byte> file, const std::vector<CalibrationPtr>& profiles) {
+  return impl_->sessions.load(file, profiles);
 }
 
 bool Engine::step() { return impl_->scheduler.step(impl_->stop); }
@@ -327,17 +347,8 @@ void Engine::hold(Sequence& sequence) { impl_->compressor.after_decode(sequence)
 PageSizes Engine::page_sizes(const Recipe& recipe) const { return impl_->packings.sizes(recipe); }
 
 CacheReceipt Engine::cache_receipt(const Sequence& sequence) const {
-  CacheReceipt receipt;
-  receipt.bytes = sequence.cache.bytes();
-  receipt.bytes_full = sequence.cache.bytes_full(impl_->config.head_dim);
+  CacheReceipt receipt = receipt_of(sequence.cache, impl_->config.head_dim);
   receipt.bytes_peak = impl_->memory.usage().peak_bytes;
-  receipt.tokens_seen = sequence.cache.next_position;
-  receipt.kept.resize(static_cast<size_t>(impl_->config.layers));
-  for (int layer = 0; layer < impl_->config.layers; ++layer) {
-    for (int head = 0; head < impl_->config.kv_heads; ++head) {
-      receipt.kept[static_cast<size_t>(layer)].push_back(sequence.cache.head(layer, head).length());
-    }
-  }
   return receipt;
 }
 
@@ -353,16 +364,7 @@ size_t Engine::planned_bytes_full(int64_t tokens) const {
 }
 
 std::vector<std::vector<std::vector<int32_t>>> Engine::kept_positions(const Sequence& sequence) const {
-  std::vector<std::vector<std::vector<int32_t>>> kept(static_cast<size_t>(impl_->config.layers));
-  for (int layer = 0; layer < impl_->config.layers; ++layer) {
-    for (int head = 0; head < impl_->config.kv_heads; ++head) {
-      const HeadSlots& slots = sequence.cache.head(layer, head);
-      std::vector<int32_t> positions(static_cast<size_t>(slots.length()));
-      slots.positions(positions);
-      kept[static_cast<size_t>(layer)].push_back(std::move(positions));
-    }
-  }
-  return kept;
+  return positions_in(sequence.cache);
 }
 
 Rotation Engine::rotation(int layer) const { return impl_->model->rotation(layer); }

@@ -16,6 +16,7 @@
 #include "engine/receipt.h"      // Receipt
 #include "engine/request.h"      // Request, Completion
 #include "engine/sequence.h"     // Sequence
+#include "engine/session.h"      // Session
 #include "model/architecture.h"  // ModelConfig
 #include "model/model_file.h"    // ModelFile
 #include "model/vocabulary.h"    // Vocabulary
@@ -57,6 +58,9 @@ class Engine {
   // Checks the request (UsageError: empty prompt, budget that cannot be met, prompt beyond the context;
   // CapacityError: the planned bytes exceed the memory) and queues it.
   RequestId submit(Request request);
+  // The same on a sequence that has read before, which goes on under its own recipe and prefill mode: the
+  // prompt is read behind it. Without a prompt, the answer that ended with its unread token goes on.
+  RequestId submit(Request request, Session session);
   // One step: a chunk of every prompt being read and a token of every answer being written. false: nothing
   // left.
   bool step();
@@ -67,6 +71,8 @@ class Engine {
   // Keeps the request's sequence alive for a following turn: extends it with more tokens and generates again.
   // `previous` must be finished and not taken; its id stays valid for the next turn.
   void follow_up(RequestId previous, std::vector<int32_t> tokens, int max_tokens);
+  // Writes the sequence of a finished request with its unread token, for load() and submit().
+  void save(RequestId finished, const std::string& path, const std::string& note = "") const;
   // Set from a signal handler or another thread: run() and read() throw Cancelled before the next layer.
   std::atomic<bool>& stop_flag();
 
@@ -87,6 +93,13 @@ class Engine {
   void decode(std::span<Sequence* const> sequences, std::span<const int32_t> tokens, float* logits);
   // What decode() does after each token of a budget that is held, for callers that delayed it.
   void hold(Sequence& sequence);
+  // Writes a sequence to a file that is replaced as a whole, and reads one: with the same model and options
+  // it goes on to the very same tokens. `profiles` are asked before the shipped ones. Throws IoError,
+  // InputError (no whole session), UsageError (another model, a missing profile, beyond the context) and
+  // CapacityError, each before anything is changed.
+  void save(const Sequence& sequence, const std::string& path, const SessionTail& tail = {}) const;
+  Session load(const std::string& path, const std::vector<CalibrationPtr>& profiles = {});
+  Session load(std::span<const std::byte> file, const std::vector<CalibrationPtr>& profiles = {});
   CacheReceipt cache_receipt(const Sequence& sequence) const;
   // The most bytes a sequence will hold under a recipe: `prompt` tokens read, `generated` written
   // (engine/plan.h).

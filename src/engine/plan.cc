@@ -90,4 +90,26 @@ size_t planned_bytes(const ModelConfig& config, const PageSizes& sizes, const Re
   return total;
 }
 
+size_t planned_growth(const ModelConfig& config, const Sequence& sequence, int chunk, int64_t read,
+                      int64_t generated) {
+  const Recipe& recipe = sequence.recipe;
+  const size_t held = sequence.cache.bytes();
+  if (!recipe.evicts() || !sequence.compressed) {
+    const size_t whole = planned_bytes(config, sequence.page_sizes, recipe, sequence.prefill, chunk,
+                                       sequence.cache.next_position + read, generated);
+    return whole - std::min(whole, held);
+  }
+  // Evicted at the end of what is read, or after every chunk; packed after every chunk and token.
+  const bool by_chunk = recipe.budget.hold && sequence.prefill == PrefillMode::bounded;
+  const int64_t slots =
+      (by_chunk ? std::min<int64_t>(read, chunk) : read) + (recipe.budget.hold ? 1 : generated);
+  size_t total = 0;
+  for (const int32_t window : config.sliding_window) {
+    const int64_t added = window > 0 ? std::min<int64_t>(slots, window + chunk) : slots;
+    total += static_cast<size_t>(config.kv_heads) *
+             ((pages_for(added) + 1) * sequence.page_sizes.exact + 2 * sequence.page_sizes.packed);
+  }
+  return total;
+}
+
 }  // namespace kvcompress

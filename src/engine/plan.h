@@ -15,6 +15,11 @@ namespace kvcompress {
 size_t planned_bytes(const ModelConfig& config, const PageSizes& sizes, const Recipe& recipe,
                      PrefillMode prefill, int chunk, int64_t prompt, int64_t generated);
 
+// The most bytes that a sequence which has read before takes on top of what it holds: `read` tokens more, in
+// chunks, then `generated`.
+size_t planned_growth(const ModelConfig& config, const Sequence& sequence, int chunk, int64_t read,
+                      int64_t generated);
+
 // What plan_budget() needs to know of the model and the moment. `recipe` must outlive it.
 BudgetInput budget_input(const ModelConfig& config, const PageSizes& sizes, const Recipe& recipe,
                          int64_t tokens_seen);

@@ -3,6 +3,8 @@
 #include <algorithm>  // std::copy_n
 #include <cstring>    // std::memmove
 
+#include "base/archive.h"  // Archive
+
 namespace kvcompress {
 
 namespace {
@@ -48,6 +50,25 @@ void QueryWindow::advance(std::span<const int32_t> positions) {
   const auto surplus = static_cast<int64_t>(positions_.size()) - capacity_;
   if (surplus > 0) positions_.erase(positions_.begin(), positions_.begin() + surplus);
   filled_ = static_cast<int>(positions_.size());
+}
+
+void QueryWindow::archive(Archive& archive, int layers, int kv_heads, int group, int head_dim) {
+  auto& [capacity, filled, own_kv_heads, own_group, own_head_dim, positions, queries, log_sum_exp] = *this;
+  archive.field(capacity);
+  archive.field(positions);
+  archive.field(queries);
+  archive.field(log_sum_exp);
+  if (!archive.reading()) return;
+  archive.require(capacity >= 0 && positions.size() <= static_cast<size_t>(capacity),
+                  "a window of queries with room for those in it");
+  const uint64_t rows = uint64_t{1} * layers * kv_heads * group * capacity;
+  archive.require(log_sum_exp.size() == rows && queries.size() == rows * head_dim,
+                  "queries of all layers and heads of the model");
+  if (capacity == 0) return;
+  filled = static_cast<int>(positions.size());
+  own_kv_heads = kv_heads;
+  own_group = group;
+  own_head_dim = head_dim;
 }
 
 const float* QueryWindow::queries(int layer, int kv_head, int count) const {

@@ -8,6 +8,8 @@
 
 namespace kvcompress {
 
+class Archive;
+
 class QueryWindow {
  public:
   QueryWindow() = default;
@@ -29,6 +31,9 @@ class QueryWindow {
   const float* log_sum_exp(int layer, int kv_head, int count) const;
   std::span<const int32_t> positions(int count) const { return std::span(positions_).last(count); }
   int64_t query_stride() const { return static_cast<int64_t>(group_) * head_dim_; }
+
+  // Writes capacity and queries, or reads them; the numbers are those of the constructor.
+  void archive(Archive& archive, int layers, int kv_heads, int group, int head_dim);
 
  private:
   int capacity_ = 0, filled_ = 0;

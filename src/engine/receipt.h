@@ -32,6 +32,7 @@ enum class FinishReason { none, stop, length, cancelled };
 std::string to_string(FinishReason reason);  // "", "stop", "length", "cancelled"
 
 struct Receipt {
+  int64_t loaded_tokens = 0;  // of the session that the prompt was read behind
   int64_t prompt_tokens = 0, generated_tokens = 0;
   FinishReason finish = FinishReason::none;
   CacheReceipt cache;

@@ -4,8 +4,11 @@
 #include <gtest/gtest.h>
 #include <kvcompress/error.h>
 #include <sys/stat.h>  // mkfifo, stat
-#include <unistd.h>    // mkdtemp, symlink, geteuid
+#include <sys/wait.h>  // waitpid
+#include <unistd.h>    // mkdtemp, symlink, geteuid, fork
 
+#include <array>
+#include <csignal>  // kill
 #include <filesystem>
 #include <thread>
 
@@ -106,6 +109,49 @@ TEST_F(FileTest, AFailedRenameLeavesNothingBehind) {
   const std::string longest(255, 'n');
   EXPECT_THROW(write_file(at(longest), "x"), IoError);
   EXPECT_EQ(entries(), 0u);
+}
+
+TEST_F(FileTest, AProcessKilledWhileItWritesLeavesTheOldFile) {
+  write_file(at("a"), "old");
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ReplacedFile file(at("a"));
+    file.write(std::string(1'000'000, 'n'));
+    ::kill(::getpid(), SIGKILL);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  EXPECT_EQ(read_file(at("a")), "old");
+  EXPECT_EQ(entries(), 2u) << "what it had written stays under another name";
+  write_file(at("a"), "new");
+  EXPECT_EQ(read_file(at("a")), "new");
+}
+
+TEST_F(FileTest, AFileThatIsNotCommittedNeverWas) {
+  write_file(at("a"), "old");
+  {
+    ReplacedFile file(at("a"));
+    file.write("new");
+  }
+  EXPECT_EQ(read_file(at("a")), "old");
+  EXPECT_EQ(entries(), 1u);
+}
+
+TEST_F(FileTest, AnInputFileIsReadInPartsAndAgain) {
+  write_file(at("a"), "abcdef");
+  InputFile file(at("a"));
+  EXPECT_EQ(file.size(), 6u);
+  std::array<std::byte, 4> part;
+  file.read(part);
+  EXPECT_EQ(part[3], std::byte{'d'});
+  EXPECT_THROW(file.read(part), IoError) << "two bytes are left";
+  file.rewind();
+  file.read(part);
+  EXPECT_EQ(part[0], std::byte{'a'});
+  EXPECT_THROW(InputFile(at("none")), IoError);
+  EXPECT_THROW(InputFile{folder_}, IoError);
+  EXPECT_THROW(InputFile("/dev/zero"), IoError);
 }
 
 TEST_F(FileTest, AFolderWithoutWritePermissionIsRefused) {
