@@ -1,5 +1,7 @@
 #include "codec/make_packed_form.h"
 
+#include <stdexcept>  // std::logic_error
+
 #include "codec/scalar/scalar_form.h"  // make_scalar_form
 
 namespace kvcompress {
@@ -9,6 +11,9 @@ struct Make {
   int head_dim;
   std::unique_ptr<PackedForm> operator()(const ScalarSettings& settings) const {
     return make_scalar_form(settings, head_dim);
+  }
+  std::unique_ptr<PackedForm> operator()(const ProjectedSettings&) const {
+    throw std::logic_error("[store] a projected form is made of what was fitted to a head");
   }
 };
 

@@ -10,7 +10,9 @@
 #include "base/memory.h"                  // available_memory
 #include "compute/isa.h"                  // active_isa
 #include "engine/compressor.h"            // Compressor
+#include "engine/form_fitter.h"           // FormFitter
 #include "engine/forward.h"               // Forward
+#include "engine/output_metric.h"         // output_metric
 #include "engine/packings.h"              // Packings
 #include "engine/plan.h"                  // planned_bytes
 #include "engine/scheduler.h"             // Scheduler
@@ -64,6 +66,7 @@ struct Engine::Impl {
   std::atomic<bool> stop{false};
   Forward forward;
   Replayer replayer;
+  FormFitter fitter;
   Compressor compressor;
   Scheduler scheduler;
   std::vector<float> logits;
@@ -84,7 +87,8 @@ struct Engine::Impl {
         packings(pages, config.layers, config.kv_heads),
         forward(*model, threads, options.precision),
         replayer(forward, vocabulary, options.chunk, stop),
-        compressor(*model, threads, replayer),
+        fitter(*model, threads, packings, memory),
+        compressor(*model, threads, replayer, fitter),
         scheduler(forward, compressor, pages, options.chunk, config.vocabulary) {}
 
   Recipe bound(Recipe recipe) const {
@@ -159,8 +163,9 @@ struct Engine::Impl {
                         packings.of(recipe));
     auto sequence = std::make_unique<Sequence>(std::move(cache), std::move(recipe), prefill);
     sequence->page_sizes = packings.sizes(sequence->recipe);
-    if (sequence->recipe.evicts()) {
-      sequence->observed = Observations(sequence->recipe.needs(), window_capacity(sequence->recipe), config);
+    const int window = window_capacity(sequence->recipe);
+    if (sequence->recipe.evicts() || window > 0) {
+      sequence->observed = Observations(sequence->recipe.needs(), window, config);
     }
     return sequence;
   }
@@ -328,7 +333,7 @@ PageSizes Engine::page_sizes(const Recipe& recipe) const { return impl_->packing
 
 CacheReceipt Engine::cache_receipt(const Sequence& sequence) const {
   CacheReceipt receipt;
-  receipt.bytes = sequence.cache.bytes();
+  receipt.bytes = sequence.bytes();
   receipt.bytes_full = sequence.cache.bytes_full(impl_->config.head_dim);
   receipt.bytes_peak = impl_->memory.usage().peak_bytes;
   receipt.tokens_seen = sequence.cache.next_position;
@@ -363,6 +368,10 @@ std::vector<std::vector<std::vector<int32_t>>> Engine::kept_positions(const Sequ
     }
   }
   return kept;
+}
+
+std::vector<float> Engine::output_metric(int layer, int kv_head) const {
+  return kvcompress::output_metric(*impl_->model, layer, kv_head);
 }
 
 Rotation Engine::rotation(int layer) const { return impl_->model->rotation(layer); }
