@@ -13,6 +13,8 @@ DIR of --llama holds llama-bench, llama-perplexity and llama-completion. Experim
     neighbours  2 threads against 1 beside one busy process per core
     startup     run -n 1 on ten words against llama-completion
     perplexity  WikiText-2, 8 windows of 2048, against llama-perplexity on the same windows
+    bits        tokens/s at a depth with the whole cache in 8, 4, 3 and 2 bits, against f16 and llama.cpp's q8_0 and q4_0
+    divergence  KL from the f16 cache, same windows and scored tokens, of packed caches and of llama.cpp's q8_0 and q4_0
 
 Every round runs each command once, in turn; a figure is the median over the rounds, with the lowest and the highest
 in brackets. Needs Python 3 alone.
@@ -68,10 +70,11 @@ class Bench:
                    "-r", "1", "-t", str(threads), "--recipe", recipe, "--json", *extra]
         return json_of(command)["results"][0]
 
-    def theirs(self, model, threads, flash, depth=0, tokens=0, prompt=0):
+    def theirs(self, model, threads, flash, depth=0, tokens=0, prompt=0, cache="f16"):
         """Tokens/s of llama-bench: decoding `tokens` at `depth`, or reading `prompt`."""
         command = [self.llama("llama-bench"), "-m", self.model(model), "-t", str(threads), "-fa", str(flash),
-                   "-d", str(depth), "-n", str(tokens), "-p", str(prompt), "-r", "1", "-o", "json"]
+                   "-d", str(depth), "-n", str(tokens), "-p", str(prompt), "-r", "1", "-o", "json",
+                   "-ctk", cache, "-ctv", cache]
         return json_of(command)[0]["avg_ts"]
 
     def rounds(self, commands):
@@ -222,7 +225,53 @@ def perplexity(bench):
         print(f"    {model}: kvcompress {ours['results'][0]['perplexity']:.4f}, llama.cpp {theirs:.4f}", flush=True)
 
 
-EXPERIMENTS = {f.__name__: f for f in (decode, ttft, snapkv, bounded, batch, neighbours, startup, perplexity)}
+def bits(bench):
+    recipes = ("full", "q8", "q4", "rotated_q4", "rotated_q3", "kivi_2")
+    for model, depth in ((SMOLLM2, 7500), (QWEN25, 8192)):
+        print(f"decode by bits, depth {depth}, {model}")
+        for threads in bench.each_thread_count():
+            # One reading a recipe and round: the decoded tokens follow it.
+            results = bench.rounds([(recipe, lambda recipe=recipe: bench.ours(model, depth, threads, 32, recipe))
+                                    for recipe in recipes] +
+                                   [(cache, lambda cache=cache: bench.theirs(model, threads, 1, depth, 16, 0, cache))
+                                    for cache in ("q8_0", "q4_0")])
+            speeds = {name: [r["decode_tokens_per_second"] if name in recipes else r for r in values]
+                      for name, values in results.items()}
+            for name, values in speeds.items():
+                show(name if name in recipes else f"llama.cpp {name} -fa 1", values, "tokens/s")
+            for name in recipes[1:]:
+                show(f"{name} against f16", [a / b for a, b in zip(speeds[name], speeds["full"])], "x")
+            for ours, theirs in (("q8", "q8_0"), ("rotated_q4", "q4_0")):
+                show(f"{ours} against llama.cpp {theirs}", [a / b for a, b in zip(speeds[ours], speeds[theirs])], "x")
+
+
+def divergence(bench):
+    threads = str(max(bench.args.threads))
+    for model in (SMOLLM2, QWEN25):
+        path = bench.model(model)
+        print(f"mean KL from the f16 cache, 2 windows of 2048, second half scored, {model}")
+        ours = json_of([bench.args.program, "eval", "ppl", "-m", path, "--data", bench.args.text, "--context", "1024",
+                        "--target", "1023", "--limit", "2", "--recipe", "full,q8,rotated_q4,q4,rotated_q3", "--json",
+                        "-t", threads])
+        for result in ours["results"]:
+            if "kl_mean" in result:
+                print(f"    {result['recipe']:<12} {result['kl_mean']:.5f}  top-1 {100 * result['top1_agreement']:.2f} %  "
+                      f"{result['cache']['bytes'] / 1e6:.2f} MB", flush=True)
+        with tempfile.TemporaryDirectory() as folder:
+            text, base = os.path.join(folder, "text"), os.path.join(folder, "base")
+            with open(text, "wb") as out:
+                out.write(open(bench.args.text, "rb").read()[:60000])
+            common = [bench.llama("llama-perplexity"), "-m", path, "-f", text, "-c", "2048", "-b", "2048", "--chunks", "2",
+                      "-t", threads, "--kl-divergence-base", base, "-fa", "on"]
+            output_of(common)
+            for cache in ("f16", "q8_0", "q4_0"):
+                report = output_of([*common, "--kl-divergence", "-ctk", cache, "-ctv", cache])
+                mean = re.search(r"Mean +KLD: +([-0-9.]+)", report).group(1)
+                print(f"    llama.cpp {cache:<6} {mean}", flush=True)
+
+
+EXPERIMENTS = {f.__name__: f for f in (decode, ttft, snapkv, bounded, batch, neighbours, startup, perplexity, bits,
+                                       divergence)}
 
 
 def main():

@@ -1,5 +1,7 @@
 #include "codec/make_packed_form.h"
 
+#include <stdexcept>  // std::logic_error
+
 #include "codec/block/block_form.h"    // make_block_form
 #include "codec/scalar/scalar_form.h"  // make_scalar_form
 
@@ -13,6 +15,9 @@ struct Make {
   }
   std::unique_ptr<PackedForm> operator()(const BlockSettings& settings) const {
     return make_block_form(settings, head_dim);
+  }
+  std::unique_ptr<PackedForm> operator()(const ProjectedSettings&) const {
+    throw std::logic_error("[store] a projected form is made of what was fitted to a head");
   }
 };
 

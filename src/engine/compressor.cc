@@ -9,6 +9,7 @@
 #include "engine/parallel_checked.h"  // parallel_checked
 #include "engine/plan.h"              // budget_input
 #include "policy/budget/key_rank.h"   // key_rank
+#include "policy/projection.h"        // ProjectionFit
 
 namespace kvcompress {
 
@@ -77,11 +78,19 @@ int window_capacity(const Recipe& recipe) {
     const double reach = std::log(1e-6) / std::log(needs.attention_decay);
     capacity = std::max(capacity, std::clamp<int64_t>(static_cast<int64_t>(reach), 1, 1024));
   }
+  if (recipe.store && recipe.store->fit() != nullptr) {
+    capacity = std::max<int64_t>(capacity, recipe.store->fit()->query_window());
+  }
   return static_cast<int>(capacity);
 }
 
-Compressor::Compressor(const Architecture& model, ThreadPool& pool, Replayer& replayer)
-    : config_(model.config()), pool_(pool), model_(model), reader_(model, pool), replayer_(replayer) {}
+Compressor::Compressor(const Architecture& model, ThreadPool& pool, Replayer& replayer, FormFitter& fitter)
+    : config_(model.config()),
+      pool_(pool),
+      model_(model),
+      reader_(model, pool),
+      replayer_(replayer),
+      fitter_(fitter) {}
 
 void Compressor::plan(Sequence& sequence, int64_t tokens) const {
   BudgetInput input = budget_input(config_, sequence.page_sizes, sequence.recipe, tokens);
@@ -107,6 +116,7 @@ void Compressor::seal(Sequence& sequence) {
   const StorePolicy* store = sequence.recipe.store.get();
   if (store == nullptr) return;
   const Timed timed(sequence.compress_s, seconds_);
+  fitter_.fit(sequence);
   parallel_checked(pool_, config_.layers, [&](int64_t layer) {
     for (int head = 0; head < config_.kv_heads; ++head) {
       sequence.cache.head(static_cast<int>(layer), head).seal(store->sinks(), store->recent());

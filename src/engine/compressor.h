@@ -8,6 +8,7 @@
 
 #include "compute/thread_pool.h"  // ThreadPool
 #include "engine/features.h"      // FeatureReader
+#include "engine/form_fitter.h"   // FormFitter
 #include "engine/replay.h"        // Replayer
 #include "engine/sequence.h"      // Sequence
 #include "model/architecture.h"   // Architecture
@@ -16,7 +17,7 @@ namespace kvcompress {
 
 class Compressor {
  public:
-  Compressor(const Architecture& model, ThreadPool& pool, Replayer& replayer);
+  Compressor(const Architecture& model, ThreadPool& pool, Replayer& replayer, FormFitter& fitter);
 
   // last: the prompt (or an extension of it) ends with this chunk. What is not evicted now is packed.
   void after_chunk(Sequence& sequence, bool last);
@@ -60,6 +61,7 @@ class Compressor {
   const Architecture& model_;
   FeatureReader reader_;
   Replayer& replayer_;
+  FormFitter& fitter_;
   double seconds_ = 0;
 };
 
@@ -70,7 +72,7 @@ int32_t lowest_slot(std::span<const float> scores, std::span<const uint8_t> forc
 
 // Slots evicted at once while a budget is held (BudgetSettings::step, resolved).
 int64_t held_step(const Recipe& recipe, int64_t budget);
-// Queries that a recipe's scores look back to.
+// Queries that a recipe's scores and its store look back to.
 int window_capacity(const Recipe& recipe);
 
 }  // namespace kvcompress

@@ -11,7 +11,9 @@
 #include "engine/cache_receipt.h"  // receipt_of, positions_in
 #include "engine/checked_options.h"
 #include "engine/compressor.h"             // Compressor
+#include "engine/form_fitter.h"            // FormFitter
 #include "engine/forward.h"                // Forward
+#include "engine/output_metric.h"          // output_metric
 #include "engine/packings.h"               // Packings
 #include "engine/plan.h"                   // planned_bytes
 #include "engine/scheduler.h"              // Scheduler
@@ -37,6 +39,7 @@ struct Engine::Impl {
   std::atomic<bool> stop{false};
   Forward forward;
   Replayer replayer;
+  FormFitter fitter;
   Compressor compressor;
   Scheduler scheduler;
   SessionStore sessions;
@@ -58,10 +61,15 @@ struct Engine::Impl {
         packings(pages, config.layers, config.kv_heads),
         forward(*model, threads, options.precision),
         replayer(forward, vocabulary, options.chunk, stop),
-        compressor(*model, threads, replayer),
+        fitter(*model, threads, packings, memory),
+        compressor(*model, threads, replayer, fitter),
         scheduler(forward, compressor, pages, options.chunk, config.vocabulary),
-        sessions({path, hash, config, memory, context},
-                 [this](Recipe recipe, PrefillMode prefill) { return open(std::move(recipe), prefill); }) {}
+        sessions(
+            {path, hash, config, memory, context},
+            [this](Recipe recipe, PrefillMode prefill) { return open(std::move(recipe), prefill); },
+            [this](Sequence& sequence, size_t index, const Projection& projection) {
+              fitter.restore(sequence, index, projection);
+            }) {}
 
   Recipe bound(Recipe recipe) const {
     if (!recipe.calibration_kinds().empty()) attach_shipped(recipe, hash);
@@ -142,8 +150,9 @@ struct Engine::Impl {
                         packings.of(recipe));
     auto sequence = std::make_unique<Sequence>(std::move(cache), std::move(recipe), prefill);
     sequence->page_sizes = packings.sizes(sequence->recipe);
-    if (sequence->recipe.evicts()) {
-      sequence->observed = Observations(sequence->recipe.needs(), window_capacity(sequence->recipe), config);
+    const int window = window_capacity(sequence->recipe);
+    if (sequence->recipe.evicts() || window > 0) {
+      sequence->observed = Observations(sequence->recipe.needs(), window, config);
     }
     return sequence;
   }
@@ -348,6 +357,7 @@ PageSizes Engine::page_sizes(const Recipe& recipe) const { return impl_->packing
 
 CacheReceipt Engine::cache_receipt(const Sequence& sequence) const {
   CacheReceipt receipt = receipt_of(sequence.cache, impl_->config.head_dim);
+  receipt.bytes = sequence.bytes();
   receipt.bytes_peak = impl_->memory.usage().peak_bytes;
   return receipt;
 }
@@ -365,6 +375,10 @@ size_t Engine::planned_bytes_full(int64_t tokens) const {
 
 std::vector<std::vector<std::vector<int32_t>>> Engine::kept_positions(const Sequence& sequence) const {
   return positions_in(sequence.cache);
+}
+
+std::vector<float> Engine::output_metric(int layer, int kv_head) const {
+  return kvcompress::output_metric(*impl_->model, layer, kv_head);
 }
 
 Rotation Engine::rotation(int layer) const { return impl_->model->rotation(layer); }

@@ -108,7 +108,8 @@ class Engine {
   size_t planned_bytes_full(int64_t tokens) const;   // f16, nothing evicted
   // Original positions of the slots kept: [layer][kv head][...].
   std::vector<std::vector<std::vector<int32_t>>> kept_positions(const Sequence& sequence) const;
-  Rotation rotation(int layer) const;  // of the model's keys and queries
+  std::vector<float> output_metric(int layer, int kv_head) const;  // engine/output_metric.h
+  Rotation rotation(int layer) const;                              // of the model's keys and queries
   // Time and work since the last call, by part, for benchmarks.
   Profile take_profile();
 

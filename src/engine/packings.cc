@@ -3,6 +3,7 @@
 #include <algorithm>  // std::find_if, std::max
 
 #include "codec/make_packed_form.h"  // make_packed_form
+#include "codec/projected/layout.h"  // projected_payload_bytes, projected_map_bytes
 
 namespace kvcompress {
 
@@ -14,7 +15,13 @@ std::vector<Packing> Packings::of(const Recipe& recipe) {
   if (!recipe.store) return packings;
   for (int layer = 0; layer < layers_; ++layer) {
     for (int head = 0; head < kv_heads_; ++head) {
-      const PackedForm* packed = form(recipe.store->packed(layer, head, kv_heads_));
+      const PackedSettings settings = recipe.store->packed(layer, head, kv_heads_);
+      if (const auto* fitted = std::get_if<ProjectedSettings>(&settings)) {
+        projected_layout(*fitted, exact_.head_dim());  // refuses what does not fit
+        packings.emplace_back();
+        continue;
+      }
+      const PackedForm* packed = form(settings);
       packings.push_back({pool(packed->payload_bytes()), packed});
     }
   }
@@ -23,7 +30,19 @@ std::vector<Packing> Packings::of(const Recipe& recipe) {
 
 PageSizes Packings::sizes(const Recipe& recipe) {
   PageSizes sizes{exact_.page_bytes(), 0};
-  for (const Packing& packing : of(recipe)) sizes.packed = std::max(sizes.packed, packing.pool->page_bytes());
+  if (!recipe.store) return sizes;
+  for (const Packing& packing : of(recipe)) {
+    if (packing.pool != nullptr) sizes.packed = std::max(sizes.packed, packing.pool->page_bytes());
+  }
+  if (recipe.store->fit() == nullptr) return sizes;
+  for (int layer = 0; layer < layers_; ++layer) {
+    for (int head = 0; head < kv_heads_; ++head) {
+      const auto settings = std::get<ProjectedSettings>(recipe.store->packed(layer, head, kv_heads_));
+      const PagePool* pages = pool(projected_payload_bytes(settings, exact_.head_dim()));
+      sizes.packed = std::max(sizes.packed, pages->page_bytes());
+      sizes.maps = std::max(sizes.maps, projected_map_bytes(settings, exact_.head_dim()));
+    }
+  }
   return sizes;
 }
 

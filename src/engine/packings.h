@@ -20,14 +20,15 @@ class Packings {
   // exact: the pool of f16 pages, whose memory and optional fields the packed pools share; outlives this.
   Packings(const PagePool& exact, int layers, int kv_heads);
 
-  // [layers][kv_heads], or empty for a recipe that stores f16. Throws UsageError for settings that the
+  // [layers][kv_heads], or empty for a recipe that stores f16; without a form and a pool where the form is
+  // fitted to each head (engine/form_fitter.h). Throws UsageError for settings that the
   // model's head dimension does not allow. Valid as long as this lives.
   std::vector<Packing> of(const Recipe& recipe);
   PageSizes sizes(const Recipe& recipe);
+  PagePool* pool(size_t payload_bytes);
 
  private:
   const PackedForm* form(const PackedSettings& settings);
-  PagePool* pool(size_t payload_bytes);
 
   const PagePool& exact_;
   const int layers_, kv_heads_;

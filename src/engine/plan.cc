@@ -3,7 +3,8 @@
 #include <algorithm>  // std::min, std::max
 #include <vector>     // std::vector
 
-#include "policy/budget.h"  // plan_budget
+#include "policy/budget.h"      // plan_budget
+#include "policy/projection.h"  // ProjectionFit
 
 namespace kvcompress {
 
@@ -13,6 +14,12 @@ constexpr int64_t kReplayWords = 64;  // tokens around a replayed chunk, at most
 // Slots without a token that eviction may leave in packed pages before they are packed anew
 // (cache/head_slots.h).
 constexpr double kPackedWaste = 0.25;
+
+// Tokens that a head holds, at most, before a form is fitted to it.
+int64_t unpacked_before(const Recipe& recipe) {
+  const ProjectionFit* fit = recipe.store->fit();
+  return fit == nullptr ? 0 : fit->fit_tokens() - 1;
+}
 
 size_t pages_for(int64_t slots) { return static_cast<size_t>((slots + kPageSlots - 1) / kPageSlots); }
 
@@ -30,7 +37,9 @@ size_t head_bytes(const PageSizes& sizes, const Recipe& recipe, int64_t slots, i
   int64_t exact = slots;
   // What is never packed, and what waits for 64 tokens to be packed together.
   if (sizes.packed > 0) {
-    exact = std::min(slots, recipe.store->sinks() + recipe.store->recent() + kPageSlots - 1 + unsealed);
+    exact = std::min(slots, std::max(recipe.store->sinks() + recipe.store->recent() + kPageSlots - 1,
+                                     unpacked_before(recipe)) +
+                                unsealed);
   }
   return pages_for(exact) * sizes.exact + pages_for(slots - exact) * sizes.packed;
 }
@@ -44,6 +53,7 @@ BudgetInput budget_input(const ModelConfig& config, const PageSizes& sizes, cons
   input.tokens_seen = tokens_seen;
   input.page_bytes = sizes.exact;
   input.page_slots = kPageSlots;
+  input.head_bytes = sizes.maps;
   if (sizes.packed > 0) {
     input.packed_page_bytes = sizes.packed;
     input.exact_slots = recipe.store->sinks() + recipe.store->recent();
@@ -80,7 +90,7 @@ size_t planned_bytes(const ModelConfig& config, const PageSizes& sizes, const Re
       total += sizes.exact + std::max(head_bytes(sizes, recipe, reading, seals_late ? reading : chunk),
                                       head_bytes(sizes, recipe, writing) + pages_for(waste) * sizes.packed);
       // While tokens are packed, two packed pages are held on top.
-      total += 2 * sizes.packed;
+      total += 2 * sizes.packed + sizes.maps;
       // A replay goes on from the whole prompt, a chunk of it and some words of instruction at a time.
       if (replayed > 0) {
         total += (pages_for(std::min<int64_t>(replayed, prompt) + kReplayWords) + 1) * sizes.exact;

@@ -76,7 +76,7 @@ void Scheduler::after_forward(ActiveRequest& request) {
   } else {
     compressor_.after_chunk(sequence, request.ends_reading(chunk_));
   }
-  request.receipt().cache.bytes = sequence.cache.bytes();
+  request.receipt().cache.bytes = sequence.bytes();
   if (request.state() == ActiveRequest::State::reading_prompt && request.ends_reading(chunk_)) {
     request.receipt().cache.bytes_prompt = request.receipt().cache.bytes;
   }
@@ -85,8 +85,8 @@ void Scheduler::after_forward(ActiveRequest& request) {
 // With one request alone the pool's own peak is exact, also within a step.
 void Scheduler::note_bytes(ActiveRequest& request) {
   size_t& peak = request.receipt().cache.bytes_peak;
-  peak = std::max(
-      peak, requests_.size() == 1 ? pages_.memory().usage().peak_bytes : request.sequence().cache.bytes());
+  peak =
+      std::max(peak, requests_.size() == 1 ? pages_.memory().usage().peak_bytes : request.sequence().bytes());
 }
 
 void Scheduler::sample() {

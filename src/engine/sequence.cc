@@ -10,6 +10,7 @@ Sequence::Sequence(SequenceCache cache_in, Recipe recipe_in, PrefillMode prefill
 Sequence::Sequence(const Sequence& other, SequenceCache forked)
     : recipe(other.recipe),
       prefill(other.prefill),
+      forms(other.forms),
       cache(std::move(forked)),
       page_sizes(other.page_sizes),
       observed(other.observed),
@@ -20,6 +21,12 @@ Sequence::Sequence(const Sequence& other, SequenceCache forked)
       key_ranks(other.key_ranks),
       layer_weights(other.layer_weights),
       compress_s(other.compress_s) {}
+
+size_t Sequence::bytes() const {
+  size_t bytes = cache.bytes();
+  for (const auto& form : forms) bytes += form ? form->bytes() : 0;
+  return bytes;
+}
 
 Sequence Sequence::fork() const { return Sequence(*this, cache.fork()); }
 

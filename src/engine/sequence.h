@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>  // int32_t
+#include <memory>   // std::shared_ptr
 #include <vector>   // std::vector
 
 #include "cache/sequence_cache.h"  // SequenceCache
+#include "engine/fitted_form.h"    // FittedForm
 #include "engine/observations.h"   // Observations
 #include "engine/page_sizes.h"     // PageSizes
 #include "policy/recipe.h"         // Recipe
@@ -16,11 +18,16 @@ namespace kvcompress {
 enum class PrefillMode { exact, bounded };
 
 struct Sequence {
+  // Of the pages this sequence holds, and of the maps that its pages are read with.
+  size_t bytes() const;
+
   Sequence(SequenceCache cache, Recipe recipe, PrefillMode prefill);
   Sequence fork() const;  // shares pages until either side writes to them
 
   Recipe recipe;
   PrefillMode prefill;
+  // [layers][kv_heads] of a store that fits its forms, null where a head has none yet; shared with forks.
+  std::vector<std::shared_ptr<const FittedForm>> forms;
   SequenceCache cache;
   PageSizes page_sizes;
   Observations observed;

@@ -67,7 +67,7 @@ void FidelityRun::note_prompt(size_t member, double read_s, size_t peak) {
   FidelityResult& result = results_[member];
   result.ttft_ms += 1e3 * (read_s + sequence.compress_s);
   result.compress_ms += 1e3 * sequence.compress_s;
-  result.cache.bytes_prompt += sequence.cache.bytes();
+  result.cache.bytes_prompt += sequence.bytes();
   peaks_[member] = peak;
 }
 
@@ -82,7 +82,7 @@ void FidelityRun::read_shared(const ReadingGroup& group, std::span<const int32_t
     follower.sequence = recipe.compresses() ? engine_.compressed(*read, recipe) : engine_.fork(*read);
     if (!recipe.evicts() || !recipe.budget.hold) follower.sequence->observed = Observations();
     follower.logits = logits;
-    note_prompt(member, read_s, read->cache.bytes());
+    note_prompt(member, read_s, read->bytes());
   }
 }
 

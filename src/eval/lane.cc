@@ -70,7 +70,7 @@ void Lane::open(Follower& follower) const {
 template <typename Work>
 void Lane::metered(Follower& follower, Work&& work) {
   CacheMemory& memory = engine_.memory();
-  const size_t others = memory.usage().bytes - follower.sequence->cache.bytes();
+  const size_t others = memory.usage().bytes - follower.sequence->bytes();
   memory.reset_peak();
   work();
   follower.bytes_peak = std::max(follower.bytes_peak, memory.usage().peak_bytes - others);
@@ -135,7 +135,7 @@ void Lane::read_context(std::span<const int32_t> context, const OnFed& on_fed) {
     const Timer timer;
     metered(follower, [&] { engine_.read(*follower.sequence, context, /*last=*/true); });
     follower.read_s += timer.seconds();
-    follower.bytes_prompt = follower.sequence->cache.bytes();
+    follower.bytes_prompt = follower.sequence->bytes();
     on_fed(static_cast<int64_t>(context.size()));
   });
 }
@@ -188,7 +188,7 @@ void Lane::feed_by_steps(std::span<const int32_t> target, size_t unscored, const
       engine_.hold(*follower.sequence);
     }
     for_each_follower([](Follower& follower) {
-      follower.bytes_peak = std::max(follower.bytes_peak, follower.sequence->cache.bytes());
+      follower.bytes_peak = std::max(follower.bytes_peak, follower.sequence->bytes());
     });
     on_fed(caches());
     if (i < unscored) continue;

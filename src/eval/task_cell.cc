@@ -17,8 +17,8 @@ void TaskCell::note_prompt(const Sequence& sequence, double read_s, size_t peak)
   prompts_++;
   read_s_ += read_s;
   compress_s_ += sequence.compress_s;
-  cache_.bytes_prompt += sequence.cache.bytes();
-  peak_ = std::max(peak, sequence.cache.bytes());
+  cache_.bytes_prompt += sequence.bytes();
+  peak_ = std::max(peak, sequence.bytes());
   note_kept(sequence);
 }
 

@@ -86,7 +86,7 @@ void TaskRun::shared(const ReadingGroup& group) {
   if (!settings_.visible) {
     for (const size_t member : group.members) {
       const auto sequence = compress(*context, cells_[member]);
-      cells_[member].note_prompt(*sequence, context_s, context->cache.bytes());
+      cells_[member].note_prompt(*sequence, context_s, context->bytes());
       ask_forks(cells_[member], *sequence);
     }
     return;
@@ -98,7 +98,7 @@ void TaskRun::shared(const ReadingGroup& group) {
     const double read_s = context_s + question_timer.seconds();
     for (const size_t member : group.members) {
       auto sequence = compress(*read, cells_[member]);
-      cells_[member].note_prompt(*sequence, read_s, read->cache.bytes());
+      cells_[member].note_prompt(*sequence, read_s, read->bytes());
       ask_one(cells_[member], i, std::move(sequence), logits);
     }
   }

@@ -48,6 +48,7 @@ struct BudgetInput {
   int64_t tokens_seen = 0;
   size_t page_bytes = 0;  // of the exact pool
   int page_slots = 0;
+  size_t head_bytes = 0;         // of each head beside its pages
   size_t packed_page_bytes = 0;  // of the packed pool, at most; 0: nothing is packed
   int64_t exact_slots = 0;       // slots of a head that are never packed: the store's sinks and recent tokens
   double packed_waste = 0;  // slots without a token that packed pages may have, as a share of those with one

@@ -41,7 +41,21 @@ struct BlockSettings {
   bool operator==(const BlockSettings&) const = default;
 };
 
-using PackedSettings = std::variant<ScalarSettings, BlockSettings>;
+// Latents of keys and values, by maps that are fitted to a head (policy/projection.h, codec/projected).
+struct ProjectedSettings {
+  // Channels of a latent: a rank, or the multiple of 16 next to a share of the head's channels.
+  int key_rank = 0, value_rank = 0;
+  double key_share = 0.5, value_share = 0.5;
+  int bits = 16;         // of a latent's number: f16, or 2, 3, 4 or 8
+  double outliers = 0;   // share of a page's numbers whose error is kept beside the latents
+  bool selects = false;  // latents are channels of the head, not sums of them
+
+  bool operator==(const ProjectedSettings&) const = default;
+};
+
+using PackedSettings = std::variant<ScalarSettings, BlockSettings, ProjectedSettings>;
+
+class ProjectionFit;  // policy/projection.h
 
 class StorePolicy : public Answer {
  public:
@@ -49,6 +63,8 @@ class StorePolicy : public Answer {
   void visit(ParameterVisitor& visitor) override;
 
   virtual PackedSettings packed(int layer, int kv_head, int kv_heads) const = 0;
+  // What fits ProjectedSettings to a head; null where packed() gives no such.
+  virtual const ProjectionFit* fit() const { return nullptr; }
   // For the receipt: "keys 4 bit, values 4 bit, rotated".
   virtual std::string describe() const = 0;
 

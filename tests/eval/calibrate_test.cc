@@ -298,6 +298,44 @@ TEST_F(Calibrating, AProfileOfAnotherModelIsRefused) {
   }
 }
 
+// The moments of a window are those of the keys that the model cached.
+TEST_F(Calibrating, SecondMomentsAreThoseOfTheCache) {
+  const Calibration moments = measure("second_moments", 128, 1, {"sinks=0", "queries=32"});
+  const auto sequence = engine_->open(Recipe());
+  std::vector<int32_t> all = engine_->vocabulary().tokenize(text_.text, false, false);
+  const auto first = (static_cast<int64_t>(all.size()) - 128) / 2;
+  engine_->read(*sequence, std::span(all).subspan(static_cast<size_t>(first), 128), /*last=*/true);
+  const int64_t width = engine_->config().head_dim;
+  std::vector<float> keys(static_cast<size_t>(128 * width));
+  sequence->cache.head(1, 1).load_all(keys.data(), nullptr);
+  const auto& means = moments.array("key_mean", {3, 2, width});
+  const auto& covariances = moments.array("key", {3, 2, width, width});
+  for (const int64_t c : {int64_t{0}, width - 1}) {
+    double mean = 0, square = 0;
+    for (int64_t i = 0; i < 128; ++i) {
+      mean += keys[static_cast<size_t>(i * width + c)] / 128.0;
+      square += keys[static_cast<size_t>(i * width + c)] * keys[static_cast<size_t>(i * width + c)] / 128.0;
+    }
+    EXPECT_NEAR(means[static_cast<size_t>(3 * width + c)], mean, 1e-4);
+    EXPECT_NEAR(covariances[static_cast<size_t>((3 * width + c) * width + c)], square - mean * mean, 1e-4);
+  }
+  const auto& metric = moments.array("metric", {3, 2, width, width});
+  EXPECT_EQ(metric[static_cast<size_t>(3 * width * width + 1)], engine_->output_metric(1, 1)[1]);
+}
+
+TEST_F(Calibrating, FormsOfACalibrationPack) {
+  const Calibration moments = measure("second_moments", 128, 4);
+  for (const char* name : {"lora", "lora_plus", "lora_distillation"}) {
+    const auto sequence = engine_->open(recipe_with(name, moments, ""));
+    engine_->read(*sequence, tokens(400), /*last=*/true);
+    EXPECT_GT(sequence->cache.head(2, 1).packed_pages(), 0U) << name;
+    EXPECT_LT(engine_->cache_receipt(*sequence).bytes, engine_->cache_receipt(*sequence).bytes_full) << name;
+  }
+  Calibration other = moments;
+  other.model_hash = "0123456789abcdef";
+  EXPECT_THROW(engine_->open(recipe_with("lora", other, "")), UsageError);
+}
+
 TEST(ShippedCalibrations, AreSmallAndOfKnownKinds) {
   for (const EmbeddedCalibration& embedded : embedded_calibrations()) {
     EXPECT_LT(embedded.text.size(), 100'000U) << embedded.file;

@@ -5,7 +5,8 @@
 #include <algorithm>  // std::all_of, std::is_sorted
 #include <cmath>      // std::isfinite
 
-#include "engine/compressor.h"  // window_capacity
+#include "codec/projected/layout.h"  // projected_layout
+#include "engine/compressor.h"       // window_capacity
 
 namespace kvcompress {
 namespace {
@@ -66,6 +67,47 @@ void archive_observations(Archive& archive, Observations& observed, const ModelC
   archive.field(tokens);
 }
 
+bool within(std::span<const int32_t> values, int32_t first, int64_t end) {
+  return std::all_of(values.begin(), values.end(),
+                     [&](int32_t value) { return value >= first && value < end; });
+}
+
+bool all_finite(const std::vector<float>& values) {
+  return std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
+}
+
+void archive_side(Archive& archive, ProjectionSide& side, int head_dim, int rank) {
+  auto& [channels, held_rank, kept, encode, decode, mean] = side;
+  archive.field(channels);
+  archive.field(held_rank);
+  archive.field(kept);
+  for (std::vector<float>* values : {&encode, &decode, &mean}) archive.field(*values);
+  const auto wide = static_cast<size_t>(head_dim), narrow = static_cast<size_t>(rank);
+  const size_t matrix = kept.empty() ? wide * narrow : 0;
+  archive.require(channels == head_dim && held_rank == rank && (kept.empty() || kept.size() == narrow) &&
+                      encode.size() == matrix && decode.size() == matrix && mean.size() == wide,
+                  "maps of the head's channels and the recipe's ranks");
+  archive.require(std::is_sorted(kept.begin(), kept.end()) && within(kept, 0, head_dim),
+                  "channels of the head, ascending");
+  archive.require(all_finite(encode) && all_finite(decode) && all_finite(mean), "maps of finite numbers");
+}
+
+void archive_form(Archive& archive, Sequence& sequence, size_t index, const ModelConfig& config,
+                  const FormRestorer& restore_form) {
+  bool fitted = sequence.forms[index] != nullptr;
+  archive.field(fitted);
+  if (!fitted) return;
+  const auto heads = static_cast<size_t>(config.kv_heads);
+  const auto settings = std::get<ProjectedSettings>(sequence.recipe.store->packed(
+      static_cast<int>(index / heads), static_cast<int>(index % heads), config.kv_heads));
+  const ProjectedLayout layout = projected_layout(settings, config.head_dim);
+  Projection projection;
+  if (!archive.reading()) projection = sequence.forms[index]->form().projection();
+  archive_side(archive, projection.keys, config.head_dim, layout.key_rank);
+  archive_side(archive, projection.values, config.head_dim, layout.value_rank);
+  if (archive.reading()) restore_form(sequence, index, projection);
+}
+
 // Bytes that tell different needs apart.
 std::vector<std::byte> bytes_of(ScoreNeeds needs) {
   std::vector<std::byte> bytes;
@@ -74,11 +116,6 @@ std::vector<std::byte> bytes_of(ScoreNeeds needs) {
   archive_needs(writer, needs);
   writer.flush();
   return bytes;
-}
-
-bool within(std::span<const int32_t> values, int32_t first, int64_t end) {
-  return std::all_of(values.begin(), values.end(),
-                     [&](int32_t value) { return value >= first && value < end; });
 }
 
 template <typename T>
@@ -205,11 +242,18 @@ class Checker {
 
 }  // namespace
 
-void archive_sequence(Archive& archive, Sequence& sequence, const ModelConfig& config) {
-  auto& [recipe, prefill, cache, page_sizes, observed, compressed, prompt_total, budgets, sink_keys,
+void archive_sequence(Archive& archive, Sequence& sequence, const ModelConfig& config,
+                      const FormRestorer& restore_form) {
+  auto& [recipe, prefill, forms, cache, page_sizes, observed, compressed, prompt_total, budgets, sink_keys,
          key_ranks, layer_weights, compress_s] = sequence;
   static_cast<void>(recipe), static_cast<void>(prefill), static_cast<void>(page_sizes);
   static_cast<void>(compress_s);
+  if (recipe.store && recipe.store->fit() != nullptr) {
+    forms.resize(static_cast<size_t>(config.layers) * config.kv_heads);
+    for (size_t index = 0; index < forms.size(); ++index) {
+      archive_form(archive, sequence, index, config, restore_form);
+    }
+  }
   cache.archive(archive);
   archive_observations(archive, observed, config);
   archive.field(compressed);

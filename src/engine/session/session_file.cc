@@ -116,7 +116,7 @@ void write_session(const ArchiveWriter::Sink& sink, Sequence& sequence, SessionT
   archive_begin(writer, begin);
   archive_header(writer, header);
   archive_tail(writer, tail);
-  archive_sequence(writer, sequence, config);
+  archive_sequence(writer, sequence, config, {});
   writer.flush();
   const Trailer trailer = trailer_of(writer.written(), checksum);
   sink(std::as_bytes(std::span(&trailer, 1)));
@@ -189,12 +189,13 @@ void SessionReader::check_whole(const Bytes& bytes) const {
   }
 }
 
-SessionTail SessionReader::read_into(Sequence& sequence, const ModelConfig& config) {
+SessionTail SessionReader::read_into(Sequence& sequence, const ModelConfig& config,
+                                     const FormRestorer& restore_form) {
   SessionTail tail;
   archive_tail(archive_, tail);
   archive_.require(!tail.unread || (*tail.unread >= 0 && *tail.unread < config.vocabulary),
                    "a token of the model's vocabulary");
-  archive_sequence(archive_, sequence, config);
+  archive_sequence(archive_, sequence, config, restore_form);
   archive_.require(archive_.left() == 0, "nothing behind the sequence");
   archive_.require(sequence.cache.next_position == header_.tokens_seen, "as many tokens as the header says");
   return tail;

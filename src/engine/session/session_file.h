@@ -8,9 +8,10 @@
 #include <string>      // std::string
 #include <vector>      // std::vector
 
-#include "base/archive.h"        // ArchiveReader
-#include "engine/session.h"      // Session
-#include "model/architecture.h"  // ModelConfig
+#include "base/archive.h"                     // ArchiveReader
+#include "engine/session.h"                   // Session
+#include "engine/session/sequence_archive.h"  // FormRestorer
+#include "model/architecture.h"               // ModelConfig
 
 namespace kvcompress {
 
@@ -52,7 +53,7 @@ class SessionReader {
 
   const SessionHeader& header() const { return header_; }
   // Into a fresh sequence under the header's recipe. To be called once.
-  SessionTail read_into(Sequence& sequence, const ModelConfig& config);
+  SessionTail read_into(Sequence& sequence, const ModelConfig& config, const FormRestorer& restore_form);
 
  private:
   void check_whole(const Bytes& bytes) const;

@@ -96,6 +96,7 @@ std::vector<std::unique_ptr<Calibrator>> make_calibrators() {
   all.push_back(make_head_importance_calibrator());
   all.push_back(make_query_statistics_calibrator());
   all.push_back(make_rank_calibrator());
+  all.push_back(make_second_moments_calibrator());
   return all;
 }
 

@@ -12,5 +12,6 @@ std::unique_ptr<Calibrator> make_gate_calibrator();
 std::unique_ptr<Calibrator> make_head_importance_calibrator();
 std::unique_ptr<Calibrator> make_query_statistics_calibrator();
 std::unique_ptr<Calibrator> make_rank_calibrator();
+std::unique_ptr<Calibrator> make_second_moments_calibrator();
 
 }  // namespace kvcompress

@@ -172,10 +172,11 @@ struct PageCosts {
   int64_t first_bytes = 0;
   int64_t bytes;  // of a page that is shared out
 
-  PageCosts(const BudgetInput& input, bool packed) : bytes(static_cast<int64_t>(input.page_bytes)) {
+  PageCosts(const BudgetInput& input, bool packed)
+      : first_bytes(static_cast<int64_t>(input.head_bytes)), bytes(static_cast<int64_t>(input.page_bytes)) {
     if (!packed) return;
     first_slots = input.exact_slots;
-    first_bytes = pages_for(input.exact_slots + input.page_slots - 1, input.page_slots) * bytes;
+    first_bytes += pages_for(input.exact_slots + input.page_slots - 1, input.page_slots) * bytes;
     bytes = static_cast<int64_t>(
         std::ceil(static_cast<double>(input.packed_page_bytes) * (1 + input.packed_waste)));
   }
