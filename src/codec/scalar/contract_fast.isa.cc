@@ -1,6 +1,8 @@
 // Contractions with integer products: left factors, times the scales of depths, are rounded to bytes, and
 // four codes go into a lane's sum at once. What codes count from is taken in float32, from their middle, so
 // that rounding the factors errs by what codes differ from it, not by the codes.
+#include <type_traits>  // std::conditional_t
+
 #include "codec/scalar/contract.h"
 
 namespace kvcompress::KVC_ISA {
@@ -20,7 +22,8 @@ struct Steps {
 // Weights are never negative, so that theirs are bytes without a sign, of half the step.
 template <bool kWeights, int kParts>
 KVC_INLINE Steps steps_for(F32x16 magnitudes) {
-  constexpr float kRange = kWeights ? (kParts == 1 ? 255.0f : 65535.0f) : (kParts == 1 ? 127.0f : 32639.0f);
+  constexpr float kRange = kWeights ? (kParts == 1 ? 255.0f : kGreatestPartsUnsigned)
+                                    : (kParts == 1 ? 127.0f : kGreatestPartsSigned);
   const float greatest = reduce_max(magnitudes);
   if (!(greatest > kNothing)) return {0, 0};
   return {greatest / kRange, kRange / greatest};
@@ -124,47 +127,63 @@ struct ByteMath {
     }
   }
 
-  static KVC_INLINE_MEMBER I32x16 dot_of(I32x16 codes, I32x16 factors, I32x16 sum) {
-    return kWeights ? dot(factors, codes, sum) : dot(codes, factors, sum);
-  }
+  // Factors of one part: bytes with bytes.
+  struct BytesTimesBytes {
+    using Sum = I32x16;
+    static KVC_INLINE_MEMBER Sum none() { return broadcast_i32(0); }
+    static KVC_INLINE_MEMBER I32x16 widened(I32x16 codes) { return codes; }
+    static KVC_INLINE_MEMBER Sum add_product(I32x16 codes, const int8_t* high, const int8_t*, Sum sum) {
+      const I32x16 factors = broadcast_quad(high);
+      return kWeights ? dot(factors, codes, sum) : dot(codes, factors, sum);
+    }
+    static KVC_INLINE_MEMBER F32x16 number(Sum sum) { return to_float(sum); }
+  };
+  // Of two parts.
+  struct BytesTimesParts {
+    using Sum = PartSums;
+    static KVC_INLINE_MEMBER Sum none() { return no_parts(); }
+    static KVC_INLINE_MEMBER WideCodes widened(I32x16 codes) {
+      return kWeights ? widen_signed(codes) : widen_unsigned(codes);
+    }
+    static KVC_INLINE_MEMBER Sum add_product(const WideCodes& codes, const int8_t* high, const int8_t* low,
+                                             Sum sum) {
+      const I32x16 first = broadcast_quad(high), second = broadcast_quad(low);
+      return kWeights ? dot_parts_signed(codes, first, second, sum) : dot_parts(codes, first, second, sum);
+    }
+    static KVC_INLINE_MEMBER F32x16 number(const Sum& sum) { return sum_of_parts(sum); }
+  };
 
   template <int kBits, int kRows, int kTiles>
   KVC_INLINE void multiply(const Contraction& c, const Part& part, int lane_tile, const Folded<kRows>& folded,
                            F32x16 (&sums)[kRows][kTiles]) {
-    constexpr int kParts = rounded_parts(kBits);
+    using Product = std::conditional_t<rounded_parts(kBits) == 2, BytesTimesParts, BytesTimesBytes>;
     const Tiles places(c.x);
-    I32x16 parts[kParts][kRows][kTiles];
-    each<kRows * kTiles>([&](auto i) KVC_LAMBDA {
-      parts[0][i / kTiles][i % kTiles] = broadcast_i32(0);
-      if constexpr (kParts == 2) parts[1][i / kTiles][i % kTiles] = broadcast_i32(0);
-    });
+    typename Product::Sum products[kRows][kTiles];
+    each<kRows * kTiles>([&](auto i) KVC_LAMBDA { products[i / kTiles][i % kTiles] = Product::none(); });
     for (int d = 0; d < part.depths; d += kTile) {
       const int tile = lane_tile * places.depth_tiles + (part.depth + d) / kTile;
       for (int t = 0; t < kTiles; ++t) prefetch_tile<kBits>(places, tile + t * places.depth_tiles, c.ahead);
       const int quad_at = d / kChunk * kChunk + d % kChunk / 4;
       each<kQuads>([&](auto f) KVC_LAMBDA {
-        I32x16 codes[kTiles];
+        decltype(Product::widened(I32x16())) codes[kTiles];
         each<kTiles>([&](auto t) KVC_LAMBDA {
-          codes[t] = Codes<kBits>(places, tile + t * places.depth_tiles).quad(f);
-          if constexpr (kWeights) codes[t] = sub_bytes(codes[t], every_byte(centre_code(kBits)));
+          I32x16 quad = Codes<kBits>(places, tile + t * places.depth_tiles).quad(f);
+          if constexpr (kWeights) quad = sub_bytes(quad, every_byte(centre_code(kBits)));
+          codes[t] = Product::widened(quad);
         });
         each<kRows>([&](auto r) KVC_LAMBDA {
-          const I32x16 high = broadcast_quad(folded.high[r] + quad_at + 16 * f);
-          each<kTiles>([&](auto t) KVC_LAMBDA { parts[0][r][t] = dot_of(codes[t], high, parts[0][r][t]); });
-          if constexpr (kParts == 2) {
-            const I32x16 low = broadcast_quad(folded.low[r] + quad_at + 16 * f);
-            each<kTiles>([&](auto t) KVC_LAMBDA { parts[1][r][t] = dot_of(codes[t], low, parts[1][r][t]); });
-          }
+          const int at = quad_at + 16 * f;
+          each<kTiles>([&](auto t) KVC_LAMBDA {
+            products[r][t] =
+                Product::add_product(codes[t], folded.high[r] + at, folded.low[r] + at, products[r][t]);
+          });
         });
       });
     }
     each<kRows>([&](auto r) KVC_LAMBDA {
       const F32x16 step = broadcast(folded.step[r]), shift = broadcast(folded.shift[r]);
-      each<kTiles>([&](auto t) KVC_LAMBDA {
-        F32x16 sum = to_float(parts[0][r][t]);
-        if constexpr (kParts == 2) sum = fma(sum, broadcast(256.0f), to_float(parts[1][r][t]));
-        sums[r][t] = fma(sum, step, shift);
-      });
+      each<kTiles>([&](auto t)
+                       KVC_LAMBDA { sums[r][t] = fma(Product::number(products[r][t]), step, shift); });
     });
   }
 };

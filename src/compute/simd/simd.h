@@ -20,10 +20,15 @@
 //   to_float to_i32           to_i32 rounds to nearest, ties to even; its lanes must be below 2^31
 //   exp2 exp exp2_coarse      -inf gives 0; relative error below 2e-7, 2e-6 and 1e-4
 // where KVC_HAS_BYTE_DOT is 1 (a lane of an I32x16 as four bytes):
-//   dot(u, s, sum)            sum + the products of unsigned bytes of u and signed bytes of s, for each lane
+//   dot(u, s, sum)            sum + the products of unsigned bytes of u and signed bytes of s, for each lane;
+//                             AVX2 adds two products in 16 bits, so one factor must be of 4 bits (or 7 and 7)
 //   broadcast_quad sub_bytes  the four bytes at p in every lane; a - b of each byte
 //   store_signed_bytes store_unsigned_bytes store_signed_parts store_unsigned_parts
-//                             64 numbers to bytes, see there
+//                             64 numbers to bytes; the last two to numbers of two bytes in two parts, up to
+//                             kGreatestPartsSigned or kGreatestPartsUnsigned, see there
+//   widen_unsigned widen_signed  bytes as what dot_parts (of codes without sign with factors that have one) and
+//   dot_parts_signed (the other way round) multiply with both parts of numbers, into PartSums that begin as
+//   no_parts(); sum_of_parts() as floats
 // and, where KVC_HAS_BF16_DOT is 1:
 //   Bf16Pairs                 16 lanes of two bfloat16 each
 //   dot(pairs, pairs, sum)    sum + a.x * b.x + a.y * b.y for each lane, accumulated in float32
@@ -49,8 +54,9 @@
 #define KVC_HAS_BYTE_DOT 0
 #elif defined(KVC_ISA_IS_avx2)
 #include "compute/simd/simd_avx2.h"
+#include "compute/simd/simd_avx2_bytes.h"
 #define KVC_HAS_BF16_DOT 0
-#define KVC_HAS_BYTE_DOT 0
+#define KVC_HAS_BYTE_DOT 1
 #elif defined(KVC_ISA_IS_neon)
 #include "compute/simd/simd_neon.h"
 #define KVC_HAS_BF16_DOT 0

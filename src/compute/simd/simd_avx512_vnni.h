@@ -45,4 +45,25 @@ KVC_INLINE void store_unsigned_parts(int8_t* high, int8_t* low, I32x16 a, I32x16
   _mm512_storeu_si512(low, _mm512_packus_epi16(_mm512_and_si512(ab, byte), _mm512_and_si512(cd, byte)));
 }
 
+static constexpr float kGreatestPartsSigned = 32639.0f;
+static constexpr float kGreatestPartsUnsigned = 65535.0f;
+
+// Sums of products with the high and with the low bytes.
+struct PartSums {
+  I32x16 high, low;
+};
+KVC_INLINE PartSums no_parts() { return {broadcast_i32(0), broadcast_i32(0)}; }
+using WideCodes = I32x16;  // bytes are multiplied as they are
+KVC_INLINE WideCodes widen_unsigned(I32x16 codes) { return codes; }
+KVC_INLINE WideCodes widen_signed(I32x16 codes) { return codes; }
+KVC_INLINE PartSums dot_parts(WideCodes codes, I32x16 high, I32x16 low, PartSums sums) {
+  return {dot(codes, high, sums.high), dot(codes, low, sums.low)};
+}
+KVC_INLINE PartSums dot_parts_signed(WideCodes codes, I32x16 high, I32x16 low, PartSums sums) {
+  return {dot(high, codes, sums.high), dot(low, codes, sums.low)};
+}
+KVC_INLINE F32x16 sum_of_parts(const PartSums& sums) {
+  return fma(to_float(sums.high), broadcast(256.0f), to_float(sums.low));
+}
+
 }  // namespace kvcompress::KVC_ISA
