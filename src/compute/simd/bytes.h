@@ -1,7 +1,7 @@
 // Bytes of a lane as codes of numbers, for *.isa.cc files that read them; beside simd.h:
-//   lookup_bytes(table, codes)  the bytes of a table of 16, which stands in `table` four times, at codes 0 ..
-//   15 signed_byte(words, j)       byte j of every lane, as a signed number as_float(words)             the
-//   float whose bits each lane has
+//   lookup_bytes(table, codes): bytes of a table of 16, which `table` has four times, at codes 0 .. 15
+//   signed_byte(words, j): byte j of every lane, as a signed number
+//   as_float(words): the float whose bits each lane has
 #pragma once
 
 #include "compute/simd/simd.h"  // I32x16, F32x16
