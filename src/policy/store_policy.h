@@ -19,9 +19,10 @@ struct ScalarSettings {
   // channels.
   KeyAxis key_axis = KeyAxis::channel;
   int key_group = 64;
-  int value_group = 0;      // channels of one token; 0: all of them
-  bool symmetric = false;   // a scale alone, codes centred on 0
-  bool rotated = false;     // Hadamard transform of keys, queries, values and outputs
+  int value_group = 0;     // channels of one token; 0: all of them
+  bool symmetric = false;  // a scale alone, codes centred on 0
+  bool rotated = false;    // Hadamard transform of values and outputs and, if rotated_keys, keys and queries
+  bool rotated_keys = true;
   bool stochastic = false;  // rounds at random, seeded
 
   bool operator==(const ScalarSettings&) const = default;

@@ -42,6 +42,7 @@ TEST(PackedForms, ErrorsOfNormalNumbersAreThoseOfTheory) {
                                              {"4-bit rotated", .00895},
                                              {"3-bit rotated", .0415},
                                              {"2-bit rotated", .226},
+                                             {"4-bit, values rotated", .00895},
                                              {"e4m3", .000666},
                                              {"e5m2", .00264},
                                              {"e4m3 blocks of 16, rotated", .000497},

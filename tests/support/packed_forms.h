@@ -66,6 +66,8 @@ inline std::vector<NamedForm> scalar_forms() {
     ScalarSettings rotated = channels;
     rotated.rotated = true;
     all.push_back({text + " rotated", rotated});
+    rotated.rotated_keys = false;
+    all.push_back({text + ", values rotated", rotated});
   }
   all.push_back(
       {"rotated 4-bit keys, 2-bit values", ScalarSettings{.key_bits = 4, .value_bits = 2, .rotated = true}});

@@ -30,15 +30,16 @@ class ScalarForm final : public PackedForm {
         padded_(padded_head_dim(head_dim)),
         layout_(scalar_layout(settings, head_dim)),
         kernels_(kernels),
-        rotation_(head_dim, settings.rotated, kernels) {}
+        key_rotation_(head_dim, settings.rotated && settings.rotated_keys, kernels),
+        value_rotation_(head_dim, settings.rotated, kernels) {}
 
   std::string name() const override {
     const std::string bits =
         settings_.key_bits == settings_.value_bits
             ? fmt::format("{}-bit", settings_.key_bits)
             : fmt::format("{}-bit keys, {}-bit values", settings_.key_bits, settings_.value_bits);
-    return fmt::format("{}{}{}", settings_.rotated ? "rotated " : "", settings_.symmetric ? "symmetric " : "",
-                       bits);
+    const char* rotated = !settings_.rotated ? "" : settings_.rotated_keys ? "rotated " : "values rotated, ";
+    return fmt::format("{}{}{}", rotated, settings_.symmetric ? "symmetric " : "", bits);
   }
   int head_dim() const override { return head_dim_; }
   size_t payload_bytes() const override { return layout_.bytes; }
@@ -66,14 +67,15 @@ class ScalarForm final : public PackedForm {
   }
   void encode_keys(std::byte* page, const float* keys, uint64_t seed) const;
   void encode_values(std::byte* page, const float* values, uint64_t seed) const;
-  void load_one(const PlaneView& view, int lane_step, int depth_step, int slot, float* out) const;
+  void load_one(const PlaneView& view, int lane_step, int depth_step, int slot, const HeadRotation& rotation,
+                float* out) const;
   void contract(const Contraction& contraction, Precision precision) const;
 
   const ScalarSettings settings_;
   const int head_dim_, padded_;
   const ScalarLayout layout_;
   const ScalarKernels& kernels_;
-  const HeadRotation rotation_;
+  const HeadRotation key_rotation_, value_rotation_;
 };
 
 // Channels beyond head_dim repeat the last one, so that they do not widen a range.
@@ -81,7 +83,7 @@ void ScalarForm::encode_keys(std::byte* page, const float* keys, uint64_t seed) 
   const Plane& plane = layout_.keys;
   float* x = scratch(static_cast<size_t>(padded_) * kPageSlots);
   transpose(keys, kPageSlots, head_dim_, head_dim_, x, kPageSlots);
-  rotation_.columns(x, kPageSlots, false);
+  key_rotation_.columns(x, kPageSlots, false);
   const float* last = x + static_cast<int64_t>(head_dim_ - 1) * kPageSlots;
   for (int c = head_dim_; c < padded_; ++c) std::copy_n(last, kPageSlots, x + c * kPageSlots);
   std::vector<float> dither;
@@ -96,7 +98,7 @@ void ScalarForm::encode_keys(std::byte* page, const float* keys, uint64_t seed) 
 void ScalarForm::encode_values(std::byte* page, const float* values, uint64_t seed) const {
   const Plane& plane = layout_.values;
   float* x = scratch(static_cast<size_t>(padded_) * kPageSlots);
-  rotation_.rows(values, kPageSlots, head_dim_, false, x, padded_);
+  value_rotation_.rows(values, kPageSlots, head_dim_, false, x, padded_);
   for (int slot = 0; slot < kPageSlots && head_dim_ < padded_; ++slot) {
     float* row = x + static_cast<int64_t>(slot) * padded_;
     std::fill_n(row + head_dim_, padded_ - head_dim_, row[head_dim_ - 1]);
@@ -117,35 +119,36 @@ void ScalarForm::encode(std::byte* page, const float* keys, const float* values,
 }
 
 // A slot's channels; the slot is the lane of keys and the depth of values.
-void ScalarForm::load_one(const PlaneView& view, int lane_step, int depth_step, int slot, float* out) const {
+void ScalarForm::load_one(const PlaneView& view, int lane_step, int depth_step, int slot,
+                          const HeadRotation& rotation, float* out) const {
   for (int c = 0; c < head_dim_; ++c) {
     const int lane = lane_step * c + depth_step * slot, depth = depth_step * c + lane_step * slot;
     out[c] = number_at(view, lane, depth);
   }
-  rotation_.row(out, true);
+  rotation.row(out, true);
 }
 
 void ScalarForm::load(const std::byte* page, int slot, float* key, float* value) const {
-  if (key != nullptr) load_one(keys_of(layout_, page), 0, 1, slot, key);
-  if (value != nullptr) load_one(values_of(layout_, page), 1, 0, slot, value);
+  if (key != nullptr) load_one(keys_of(layout_, page), 0, 1, slot, key_rotation_, key);
+  if (value != nullptr) load_one(values_of(layout_, page), 1, 0, slot, value_rotation_, value);
 }
 
 void ScalarForm::load_page(const std::byte* page, float* keys, float* values) const {
   float* x = scratch(static_cast<size_t>(padded_) * kPageSlots);
   if (keys != nullptr) {
     kernels_.unpack(keys_of(layout_, page), x);
-    rotation_.columns(x, kPageSlots, true);
+    key_rotation_.columns(x, kPageSlots, true);
     transpose(x, head_dim_, kPageSlots, kPageSlots, keys, head_dim_);
   }
   if (values != nullptr) {
     kernels_.unpack(values_of(layout_, page), x);
-    rotation_.rows(x, kPageSlots, padded_, true, values, head_dim_);
+    value_rotation_.rows(x, kPageSlots, padded_, true, values, head_dim_);
   }
 }
 
 void ScalarForm::prepare(const float* queries, int group, Precision precision, std::byte* out) const {
   float* rows = reinterpret_cast<float*>(out);
-  rotation_.rows(queries, group, padded_, false, rows, padded_);
+  key_rotation_.rows(queries, group, padded_, false, rows, padded_);
   for (int g = 0; g < group; ++g) {
     std::fill_n(rows + static_cast<int64_t>(g) * padded_ + head_dim_, padded_ - head_dim_, 0.0f);
   }
@@ -193,7 +196,7 @@ void ScalarForm::accumulate(const std::byte* page, const float* weights, int gro
 }
 
 void ScalarForm::finish(const float* sums, int group, float* out) const {
-  rotation_.rows(sums, group, padded_, true, out, padded_);
+  value_rotation_.rows(sums, group, padded_, true, out, padded_);
   for (int g = 0; g < group; ++g) {
     std::fill_n(out + static_cast<int64_t>(g) * padded_ + head_dim_, padded_ - head_dim_, 0.0f);
   }

@@ -29,6 +29,8 @@ class ScalarStore final : public StorePolicy {
                     "channels of a group of values; 0: all of the token");
     visitor.boolean("symmetric", symmetric_, "a scale alone, without a minimum");
     visitor.boolean("rotate", rotate_, "Hadamard transform first, which spreads outliers over all channels");
+    visitor.boolean("rotate_keys", rotate_keys_,
+                    "with rotate: keys too; models whose key channels have offsets want false");
     visitor.choice("rounding", rounding_, {"nearest", "stochastic"},
                    "stochastic is free of bias, and doubles the squared error");
     visitor.integers("wide_layers", wide_layers_, 0, 4095, "layers that get wide_bits, from 0");
@@ -62,19 +64,23 @@ class ScalarStore final : public StorePolicy {
     settings.value_group = static_cast<int>(value_group_);
     settings.symmetric = symmetric_;
     settings.rotated = rotate_;
+    settings.rotated_keys = rotate_keys_;
     settings.stochastic = rounding_ == "stochastic";
     return settings;
   }
 
   std::string describe() const override {
-    return fmt::format("keys {} bit, values {} bit{}", key_bits_, value_bits_, rotate_ ? ", rotated" : "");
+    return fmt::format("keys {} bit, values {} bit{}", key_bits_, value_bits_,
+                       !rotate_       ? ""
+                       : rotate_keys_ ? ", rotated"
+                                      : ", values rotated");
   }
 
  private:
   int64_t key_bits_ = 4, value_bits_ = 4, wide_bits_ = 8;
   std::string key_axis_ = "channel";
   int64_t key_group_ = 64, value_group_ = 0;
-  bool symmetric_ = false, rotate_ = false;
+  bool symmetric_ = false, rotate_ = false, rotate_keys_ = true;
   std::string rounding_ = "nearest";
   std::vector<int64_t> wide_layers_, wide_heads_;
 };
