@@ -225,7 +225,7 @@ TEST(PackedForms, AttentionIsAttentionOnTheLoadedPage) {
   }
 }
 
-TEST(PackedForms, FastIsNearExact) {
+TEST(PackedForms, FastIsExact) {
   for (const NamedForm& named : block_forms()) {
     const auto form = make_form(named.settings, 64);
     const SealedPage sealed(*form, 41);

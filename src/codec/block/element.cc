@@ -1,14 +1,16 @@
 #include "codec/block/element.h"
 
-#include <algorithm>  // std::clamp, std::min, std::max
+#include <algorithm>  // std::min, std::max
 #include <array>      // std::array
 #include <bit>        // std::bit_cast
-#include <cmath>      // std::abs, std::ldexp, std::round, std::signbit
+#include <cmath>      // std::abs, std::copysign, std::ldexp
 
 namespace kvcompress {
 namespace {
 
 using Kind = BlockSettings::Element;
+
+constexpr int kMostAtOnce = 256;  // numbers
 
 constexpr int exponent_bias(int exponent_bits) { return (1 << (exponent_bits - 1)) - 1; }
 
@@ -41,9 +43,7 @@ Element make_float(Kind kind, std::string_view name, int exponent_bits, int mant
                   .family = Element::Family::floating,
                   .name = name,
                   .bits = 1 + exponent_bits + mantissa_bits,
-                  .unit = exponent_bits == 2 ? 0.5f : 1.0f,
-                  .exponent_bits = exponent_bits,
-                  .mantissa_bits = mantissa_bits};
+                  .unit = exponent_bits == 2 ? 0.5f : 1.0f};
   for (int code = 0; code < 256; ++code) {
     element.steps[code] = float_of(code, exponent_bits, mantissa_bits) / element.unit;
   }
@@ -66,32 +66,47 @@ Element make_normal(Kind kind, std::string_view name, int bits, float unit, cons
   return element;
 }
 
-uint8_t integer_code(const Element& element, float x) {
-  // ggml's own rounding: half away from 0 in 8 bits, half up in 4.
-  if (element.bits == 8) return static_cast<uint8_t>(static_cast<int8_t>(std::round(x)));
-  return static_cast<uint8_t>(std::min(15, static_cast<int>(static_cast<int8_t>(x + 8.5f))));
-}
+// The loops below are written so that a compiler turns them into vectors: what they need of the element is
+// read before, because a store of bytes might change anything.
 
-uint8_t float_code(const Element& element, float x) {
-  const float magnitude = std::min(std::abs(x), element.greatest);
-  // The spacing of codes is a power of two: numbers are counted in it, to nearest even, by adding 1.5 * 2^23.
-  const int exponent = std::max(static_cast<int>(std::bit_cast<uint32_t>(magnitude) >> 23) - 127,
-                                1 - exponent_bias(element.exponent_bits));
-  const float per_spacing =
-      std::bit_cast<float>(static_cast<uint32_t>(127 + element.mantissa_bits - exponent) << 23);
-  const int count =
-      static_cast<int>(std::bit_cast<uint32_t>(magnitude * per_spacing + 0x1.8p23f) & 0x3FFFFFu);
-  const int code = ((exponent + exponent_bias(element.exponent_bits) - 1) << element.mantissa_bits) + count;
-  return static_cast<uint8_t>(code | (std::signbit(x) ? 1 << (element.bits - 1) : 0));
-}
-
-uint8_t normal_code(const Element& element, float x) {
-  const float steps = x / element.unit;
-  int code = 0;
-  for (int i = 0; i + 1 < 1 << element.bits; ++i) {
-    code += steps > (element.steps[i] + element.steps[i + 1]) / 2 ? 1 : 0;
+// ggml's own rounding: half away from 0 in 8 bits, half up in 4.
+void integer_codes(int bits, const float* x, int count, float factor, uint8_t* codes) {
+  for (int i = 0; i < count && bits == 8; ++i) {
+    // The float before 0.5, because 0.5 would take the one before a half across.
+    const float number = x[i] * factor;
+    codes[i] = static_cast<uint8_t>(static_cast<int>(number + std::copysign(0.49999997f, number)));
   }
-  return static_cast<uint8_t>(code);
+  for (int i = 0; i < count && bits == 4; ++i) {
+    codes[i] = static_cast<uint8_t>(std::min(15, static_cast<int>(x[i] * factor + 8.5f)));
+  }
+}
+
+template <int kExponent, int kMantissa>
+void float_codes(float greatest, const float* x, int count, float factor, uint8_t* codes) {
+  constexpr int kBias = exponent_bias(kExponent);
+  for (int i = 0; i < count; ++i) {
+    const float number = x[i] * factor;
+    const uint32_t sign = std::bit_cast<uint32_t>(number) >> 31;
+    const float magnitude = std::min(std::abs(number), greatest);
+    // The spacing of codes is a power of two: numbers are counted in it, to nearest even, by adding 1.5 *
+    // 2^23.
+    const int exponent =
+        std::max(static_cast<int>(std::bit_cast<uint32_t>(magnitude) >> 23) - 127, 1 - kBias);
+    const float per_spacing = std::bit_cast<float>(static_cast<uint32_t>(127 + kMantissa - exponent) << 23);
+    const uint32_t steps = std::bit_cast<uint32_t>(magnitude * per_spacing + 0x1.8p23f) & 0x3FFFFFu;
+    const uint32_t code = (static_cast<uint32_t>(exponent + kBias - 1) << kMantissa) + steps;
+    codes[i] = static_cast<uint8_t>(code | sign << (kExponent + kMantissa));
+  }
+}
+
+// The number of limits between levels that are below.
+void normal_codes(const Element& element, const float* x, int count, float factor, uint8_t* codes) {
+  int below[kMostAtOnce] = {};
+  for (int level = 0; level + 1 < 1 << element.bits; ++level) {
+    const float limit = (element.steps[level] + element.steps[level + 1]) / 2 * element.unit;
+    for (int i = 0; i < count; ++i) below[i] += x[i] * factor > limit ? 1 : 0;
+  }
+  for (int i = 0; i < count; ++i) codes[i] = static_cast<uint8_t>(below[i]);
 }
 
 }  // namespace
@@ -109,15 +124,29 @@ const Element& element_of(Kind kind) {
   return elements[static_cast<size_t>(kind)];
 }
 
-uint8_t code_of(const Element& element, float x) {
-  switch (element.family) {
-    case Element::Family::integer:
-      return integer_code(element, x);
-    case Element::Family::floating:
-      return float_code(element, x);
-    default:
-      return normal_code(element, x);
+void codes_of(const Element& element, const float* x, int count, float factor, uint8_t* codes) {
+  for (; count > kMostAtOnce; count -= kMostAtOnce, x += kMostAtOnce, codes += kMostAtOnce) {
+    codes_of(element, x, kMostAtOnce, factor, codes);
   }
+  switch (element.kind) {
+    case Kind::int8:
+    case Kind::int4:
+      return integer_codes(element.bits, x, count, factor, codes);
+    case Kind::e4m3:
+      return float_codes<4, 3>(element.greatest, x, count, factor, codes);
+    case Kind::e5m2:
+      return float_codes<5, 2>(element.greatest, x, count, factor, codes);
+    case Kind::e2m1:
+      return float_codes<2, 1>(element.greatest, x, count, factor, codes);
+    default:
+      return normal_codes(element, x, count, factor, codes);
+  }
+}
+
+uint8_t code_of(const Element& element, float x) {
+  uint8_t code = 0;
+  codes_of(element, &x, 1, 1, &code);
+  return code;
 }
 
 }  // namespace kvcompress

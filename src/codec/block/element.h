@@ -25,15 +25,15 @@ struct Element {
   float unit;
   // Floating: the greatest magnitude, and the greatest that is rounded to it by no more than half a step.
   float greatest = 0, limit = 0;
-  float steps[256] = {};                     // of every code
-  alignas(64) int8_t lookup[64] = {};        // steps of 16 codes, four times; bits <= 4
-  int exponent_bits = 0, mantissa_bits = 0;  // floating
+  float steps[256] = {};               // of every code
+  alignas(64) int8_t lookup[64] = {};  // steps of 16 codes, four times; bits <= 4
 };
 
 // Lives for ever.
 const Element& element_of(BlockSettings::Element kind);
 
-// The code of a number x = step * unit, which is saturated where it is greater than all.
+// The codes of numbers x[i] * factor = step * unit, which are saturated where they are greater than all.
+void codes_of(const Element& element, const float* x, int count, float factor, uint8_t* codes);
 uint8_t code_of(const Element& element, float x);
 
 }  // namespace kvcompress

@@ -42,7 +42,7 @@ struct Block {
 };
 
 void write_codes(const Element& element, const Block& block, float inverse) {
-  for (int i = 0; i < block.count; ++i) block.codes[i] = code_of(element, block.x[i] * inverse);
+  codes_of(element, block.x, block.count, inverse, block.codes);
 }
 
 // Each encoder writes codes and returns the scale's code.
@@ -93,41 +93,36 @@ uint32_t encode_block(const BlockPlane& plane, const Block& block, float page_sc
   }
 }
 
-// Four bytes of a lane, depths 4 * f .. 4 * f + 3 of a tile, into the tile's words.
-void put_quad(int bits, int f, uint32_t quad, uint32_t* low, uint32_t* high, int high_shift) {
-  switch (bits) {
-    case 8:
-      low[f * kTile] = quad;
-      return;
-    case 4:
-      low[f / 2 * kTile] |= quad << (f % 2 * 4);
-      return;
-    case 3:
-      *high |= ((quad >> 2) & 0x01010101u) << (f + high_shift);
-      [[fallthrough]];
-    default:
-      *low |= (quad & 0x03030303u) << (2 * f);
-  }
+// Depths 4 * f .. 4 * f + 3 of a tile's lanes, a byte of each word, into where layout.h has them.
+void put_quads(int bits, int f, const uint32_t (&quads)[kTile], uint32_t* low, uint32_t* high,
+               int high_shift) {
+  uint32_t* words = low + (bits == 8 ? f : bits == 4 ? f / 2 : 0) * kTile;
+  const int shift = bits == 8 ? 0 : bits == 4 ? f % 2 * 4 : 2 * f;
+  const uint32_t mask = bits == 3 ? 0x03030303u : ~0u;
+  for (int i = 0; i < kTile; ++i) words[i] |= (quads[i] & mask) << shift;
+  for (int i = 0; i < kTile && bits == 3; ++i) high[i] |= (quads[i] >> 2 & 0x01010101u) << (f + high_shift);
 }
 
-// bytes: a code of each lane and depth, at lane * lane_stride + depth * depth_stride.
-void pack_codes(const Plane& plane, const uint8_t* bytes, int lane_stride, int depth_stride,
-                std::byte* codes) {
+// bytes: [kPageSlots][padded head] codes; the lanes of keys are its rows, those of values its columns.
+void pack_codes(const Plane& plane, const uint8_t* bytes, std::byte* codes) {
   std::fill_n(codes, code_bytes(plane), std::byte{0});
   auto* words = reinterpret_cast<uint32_t*>(codes);
+  const bool keys = plane.axis == Axis::lane;
   const int tile_words = tile_bytes(plane.bits) / 4, depth_tiles = plane.depths / kTile;
+  const int width = keys ? plane.depths : plane.lanes;
   for (int tile = 0; tile < tiles(plane); ++tile) {
     const int lane = tile / depth_tiles * kTile, depth = tile % depth_tiles * kTile;
-    const uint8_t* corner = bytes + lane * lane_stride + depth * depth_stride;
+    const uint8_t* corner = bytes + (keys ? lane * width + depth : depth * width + lane);
     uint32_t* high = words + tiles(plane) * tile_words + tile / 2 * kHighBytes / 4;
-    for (int i = 0; i < kTile; ++i) {
-      for (int f = 0; f < 4; ++f) {
-        uint32_t quad = 0;
-        for (int j = 0; j < 4; ++j) {
-          quad |= uint32_t{corner[i * lane_stride + (4 * f + j) * depth_stride]} << (8 * j);
-        }
-        put_quad(plane.bits, f, quad, words + tile * tile_words + i, high + i, tile % 2 * 4);
+    for (int f = 0; f < 4; ++f) {
+      uint32_t quads[kTile];
+      for (int i = 0; i < kTile; ++i) {
+        const uint8_t* at = keys ? corner + i * width + 4 * f : corner + 4 * f * width + i;
+        const int step = keys ? 1 : width;
+        quads[i] =
+            at[0] | uint32_t{at[step]} << 8 | uint32_t{at[2 * step]} << 16 | uint32_t{at[3 * step]} << 24;
       }
+      put_quads(plane.bits, f, quads, words + tile * tile_words, high, tile % 2 * 4);
     }
   }
 }
@@ -163,8 +158,7 @@ void encode_blocks(const BlockPlane& plane, const float* rows, int head_dim, std
       store_scale(plane.scale, scales, first / run, slot, encode_block(plane, block, common));
     }
   }
-  keys ? pack_codes(plane.codes, bytes.data(), padded, 1, codes)
-       : pack_codes(plane.codes, bytes.data(), 1, padded, codes);
+  pack_codes(plane.codes, bytes.data(), codes);
 }
 
 }  // namespace kvcompress

@@ -32,14 +32,22 @@ KVC_INLINE F32x16 as_float(I32x16 words) {
 #elif defined(KVC_ISA_IS_neon)
 
 KVC_INLINE I32x16 lookup_bytes(I32x16 table, I32x16 codes) {
-  KVC_EACH_QUARTER(I32x16, vreinterpretq_s32_u8(vqtbl1q_u8(vreinterpretq_u8_s32(table.q[i]),
-                                                           vreinterpretq_u8_s32(codes.q[i]))));
+  for (int i = 0; i < 4; ++i) {
+    codes.q[i] =
+        vreinterpretq_s32_u8(vqtbl1q_u8(vreinterpretq_u8_s32(table.q[i]), vreinterpretq_u8_s32(codes.q[i])));
+  }
+  return codes;
 }
 KVC_INLINE I32x16 signed_byte(I32x16 words, int j) {
-  const I32x16 top = shift_left(words, 24 - 8 * j);
-  KVC_EACH_QUARTER(I32x16, vshrq_n_s32(top.q[i], 24));
+  words = shift_left(words, 24 - 8 * j);
+  for (int i = 0; i < 4; ++i) words.q[i] = vshrq_n_s32(words.q[i], 24);
+  return words;
 }
-KVC_INLINE F32x16 as_float(I32x16 words) { KVC_EACH_QUARTER(F32x16, vreinterpretq_f32_s32(words.q[i])); }
+KVC_INLINE F32x16 as_float(I32x16 words) {
+  F32x16 floats;
+  for (int i = 0; i < 4; ++i) floats.q[i] = vreinterpretq_f32_s32(words.q[i]);
+  return floats;
+}
 
 #endif
 
