@@ -1,8 +1,8 @@
 // A head on its way to disk and back: pages go as they lie, so that attention adds up the same numbers in the
 // same order afterwards. Where a page lives (PageHome) and summaries, which are computed again, stay behind.
-#include <algorithm>  // std::adjacent_find, std::all_of, std::copy_n, std::min_element, std::sort
+#include <algorithm>  // std::adjacent_find, std::copy_n, std::min_element, std::sort
 #include <array>      // std::array
-#include <cmath>      // std::isfinite
+#include <bit>        // std::bit_cast
 #include <limits>     // std::numeric_limits
 #include <stdexcept>  // std::logic_error
 
@@ -17,8 +17,14 @@ namespace {
 // A page's form by its number in the head's list of forms, which stands in front of the pages.
 constexpr uint8_t kExactForm = 0, kPackedForm = 1;
 
+// No early end, so that compilers take many numbers at once: an exponent of all ones is infinity or NaN.
 bool all_finite(std::span<const float> values) {
-  return std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
+  constexpr uint32_t kExponent = 0x7F800000;
+  uint32_t unfit = 0;
+  for (const float value : values) {
+    unfit |= (std::bit_cast<uint32_t>(value) & kExponent) == kExponent ? 1 : 0;
+  }
+  return unfit == 0;
 }
 
 // 64 positions that follow on the first one.

@@ -140,6 +140,22 @@ TEST(HeadSlotsArchive, TooLittleMemoryLeavesNothingBehind) {
   EXPECT_EQ(small.usage().bytes, 0u);
 }
 
+TEST(HeadSlotsArchive, NumbersThatAreNotFiniteAreRefused) {
+  Parts here(/*fields=*/false), there(/*fields=*/false);
+  HeadSlots head = here.head();
+  fill(head, false);
+  std::vector<std::byte> bytes = written(head, 405);
+  // The values of the last page, which is exact.
+  std::fill(bytes.end() - 2000, bytes.end(), std::byte{0xFF});
+  HeadSlots other = there.head();
+  try {
+    read(bytes, other, 405);
+    FAIL();
+  } catch (const InputError& error) {
+    EXPECT_NE(std::string(error.what()).find("finite"), std::string::npos) << error.what();
+  }
+}
+
 // Bytes from anywhere are a head that keeps its promises, or are refused.
 TEST(HeadSlotsArchive, DamagedBytesAreRefusedOrAHead) {
   Parts here;
