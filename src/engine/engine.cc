@@ -9,6 +9,7 @@
 
 #include "base/memory.h"                  // available_memory
 #include "compute/isa.h"                  // active_isa
+#include "engine/biased_pages.h"          // BiasedPages
 #include "engine/compressor.h"            // Compressor
 #include "engine/forward.h"               // Forward
 #include "engine/packings.h"              // Packings
@@ -60,7 +61,8 @@ struct Engine::Impl {
   CacheMemory memory;
   std::unique_ptr<PageForm> form;
   PagePool pages;
-  mutable Packings packings;  // made when first asked for
+  mutable Packings packings;   // made when first asked for
+  mutable BiasedPages biased;  // of recipes that refit; costs nothing before
   std::atomic<bool> stop{false};
   Forward forward;
   Replayer replayer;
@@ -82,9 +84,10 @@ struct Engine::Impl {
         form(make_f16_form(config.head_dim)),
         pages(form->payload_bytes(), config.head_dim, PoolOptions{}, &memory),
         packings(pages, config.layers, config.kv_heads),
+        biased(*form, &memory, config.layers, config.kv_heads),
         forward(*model, threads, options.precision),
         replayer(forward, vocabulary, options.chunk, stop),
-        compressor(*model, threads, replayer),
+        compressor(*model, threads, replayer, biased),
         scheduler(forward, compressor, pages, options.chunk, config.vocabulary) {}
 
   Recipe bound(Recipe recipe) const {
@@ -109,6 +112,13 @@ struct Engine::Impl {
                       "--prefill bounded or take another recipe",
                       recipe.score_kind));
     }
+    const bool guards = recipe.store && recipe.store->guards() > 0;
+    if ((recipe.refit || guards) && prefill == PrefillMode::bounded) {
+      throw UsageError(
+          fmt::format("[prefill] expected exact with {}, which is settled at the prompt's end, got bounded; "
+                      "leave out --prefill bounded or take another recipe",
+                      recipe.refit ? "score.refit" : "store.guards"));
+    }
     if (recipe.budget.unit == BudgetSettings::Unit::tokens && recipe.budget.tokens > context) {
       throw UsageError(
           fmt::format("[budget] expected at most the context of {} tokens, got {}; give a smaller budget",
@@ -116,9 +126,13 @@ struct Engine::Impl {
     }
   }
 
+  PageSizes sizes(const Recipe& recipe) const {
+    return recipe.refit ? biased.packings.sizes(recipe) : packings.sizes(recipe);
+  }
+
   void check_room(const Recipe& recipe, PrefillMode prefill, int64_t prompt, int64_t generated) const {
-    const size_t planned = kvcompress::planned_bytes(config, packings.sizes(recipe), recipe, prefill,
-                                                     options.chunk, prompt, generated);
+    const size_t planned =
+        kvcompress::planned_bytes(config, sizes(recipe), recipe, prefill, options.chunk, prompt, generated);
     const size_t held = memory.usage().bytes;
     if (held + planned <= memory.limit_bytes()) return;
     throw CapacityError(
@@ -158,7 +172,7 @@ struct Engine::Impl {
     SequenceCache cache(&pages, form.get(), config.layers, config.kv_heads, config.sliding_window,
                         packings.of(recipe));
     auto sequence = std::make_unique<Sequence>(std::move(cache), std::move(recipe), prefill);
-    sequence->page_sizes = packings.sizes(sequence->recipe);
+    sequence->page_sizes = sizes(sequence->recipe);
     if (sequence->recipe.evicts()) {
       sequence->observed = Observations(sequence->recipe.needs(), window_capacity(sequence->recipe), config);
     }
@@ -283,7 +297,7 @@ std::unique_ptr<Sequence> Engine::compressed(Sequence& read, const Recipe& recip
   auto sequence = std::make_unique<Sequence>(read.fork());
   sequence->recipe = bound(recipe);
   sequence->cache.set_packings(impl_->packings.of(recipe));
-  sequence->page_sizes = impl_->packings.sizes(recipe);
+  sequence->page_sizes = impl_->sizes(recipe);
   sequence->observed.narrow(sequence->recipe.needs());
   sequence->prompt_total = read.cache.next_position;
   // What the replay took belongs to each recipe that asked for it.
@@ -324,7 +338,7 @@ void Engine::decode(std::span<Sequence* const> sequences, std::span<const int32_
 
 void Engine::hold(Sequence& sequence) { impl_->compressor.after_decode(sequence); }
 
-PageSizes Engine::page_sizes(const Recipe& recipe) const { return impl_->packings.sizes(recipe); }
+PageSizes Engine::page_sizes(const Recipe& recipe) const { return impl_->sizes(recipe); }
 
 CacheReceipt Engine::cache_receipt(const Sequence& sequence) const {
   CacheReceipt receipt;
