@@ -2,7 +2,7 @@
 #
 # An answer is the file src/policy/STAGE/NAME.cc; its last line, KVC_ANSWER, defines register_STAGE_NAME. The list
 # of all of them is written here, so that a static library drops none and nothing runs before main().
-set(KVC_POLICY_STAGES propagate score weight select layers heads store schedule route)
+set(KVC_POLICY_STAGES propagate score weight select refit layers heads store schedule route)
 set(_declarations "")
 set(_calls "")
 foreach(_stage IN LISTS KVC_POLICY_STAGES)

@@ -41,7 +41,8 @@ class alignas(64) HeadSlots {  // a cache line each, as neighbours are written b
   std::span<const PageView> pages() const { return views_; }
   size_t pages_held() const { return ids_.size(); }
   size_t packed_pages() const { return packed_; }
-  size_t bytes() const;  // of all pages
+  size_t bytes() const;                                      // of all pages
+  bool has_biases() const { return pool_->options().bias; }  // a field for them, in every page
 
   // Appends tokens; positions ascending and after the last one. keys, values: [positions.size()][head_dim]
   // float32, keys after RoPE, with the given distances between rows in floats. Throws InputError naming the

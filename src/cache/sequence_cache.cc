@@ -1,5 +1,6 @@
 #include "cache/sequence_cache.h"
 
+#include <memory>     // std::destroy_at, std::construct_at
 #include <stdexcept>  // std::logic_error
 #include <utility>    // std::move
 
@@ -39,6 +40,12 @@ SequenceCache::SequenceCache(const SequenceCache& other, std::vector<HeadSlots> 
       kv_heads_(other.kv_heads_),
       window_(other.window_),
       heads_(std::move(heads)) {}
+
+void SequenceCache::replace(int layer, int kv_head, HeadSlots head) {
+  HeadSlots* const place = &heads_[static_cast<size_t>(layer) * kv_heads_ + kv_head];
+  std::destroy_at(place);
+  std::construct_at(place, std::move(head));
+}
 
 SequenceCache SequenceCache::fork() const {
   std::vector<HeadSlots> heads;

@@ -27,6 +27,8 @@ class SequenceCache {
   const HeadSlots& head(int layer, int kv_head) const {
     return heads_[static_cast<size_t>(layer) * kv_heads_ + kv_head];
   }
+  // Another head in the place of this one; its tokens are those that the sequence goes on with.
+  void replace(int layer, int kv_head, HeadSlots head);
   int32_t sliding_window(int layer) const { return window_[layer]; }  // 0: the whole past
 
   // True next position: tokens seen, whatever was evicted.

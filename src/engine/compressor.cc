@@ -31,6 +31,8 @@ bool layers_compete(const Recipe& recipe) {
   return recipe.budget.layer_shares && recipe.budget.layer_shares->by_score();
 }
 
+bool guards(const Recipe& recipe) { return recipe.store && recipe.store->guards() > 0; }
+
 std::vector<uint8_t> forced_slots(const HeadSlots& slots, const HeadLimit& limit) {
   std::vector<uint8_t> forced(static_cast<size_t>(slots.length()));
   slots.pinned(forced);
@@ -69,7 +71,7 @@ int64_t held_step(const Recipe& recipe, int64_t budget) {
 
 int window_capacity(const Recipe& recipe) {
   const ScoreNeeds needs = recipe.needs();
-  int64_t capacity = needs.attention_window;
+  int64_t capacity = std::max(needs.attention_window, needs.refit_queries);
   if (needs.attention_sums && recipe.budget.hold) {
     capacity = std::max(capacity, recipe.budget.step > 0 ? recipe.budget.step : kMostStep);
   }
@@ -84,13 +86,15 @@ int window_capacity(const Recipe& recipe) {
   return static_cast<int>(capacity);
 }
 
-Compressor::Compressor(const Architecture& model, ThreadPool& pool, Replayer& replayer, FormFitter& fitter)
+Compressor::Compressor(const Architecture& model, ThreadPool& pool, Replayer& replayer, FormFitter& fitter,
+                       BiasedPages& biased)
     : config_(model.config()),
       pool_(pool),
       model_(model),
       reader_(model, pool),
       replayer_(replayer),
-      fitter_(fitter) {}
+      fitter_(fitter),
+      biased_(biased) {}
 
 void Compressor::plan(Sequence& sequence, int64_t tokens) const {
   BudgetInput input = budget_input(config_, sequence.page_sizes, sequence.recipe, tokens);
@@ -176,10 +180,15 @@ bool Compressor::over_budget(const Sequence& sequence, int layer) const {
   return heads_compete(sequence.recipe) && any ? held > kept : any;
 }
 
+bool Compressor::acts_on(const Sequence& sequence, int layer, bool decoding) const {
+  const bool guarded = !decoding && guards(sequence.recipe) && sequence.cache.sliding_window(layer) == 0;
+  return guarded || over_budget(sequence, layer);
+}
+
 void Compressor::compress(Sequence& sequence, bool decoding) {
   std::vector<int> over;
   for (int layer = 0; layer < config_.layers; ++layer) {
-    if (over_budget(sequence, layer)) over.push_back(layer);
+    if (acts_on(sequence, layer, decoding)) over.push_back(layer);
   }
   if (over.empty()) return;
   if (sequence.recipe.needs().attention_sums) note_sums(sequence);
@@ -187,7 +196,9 @@ void Compressor::compress(Sequence& sequence, bool decoding) {
     std::vector<ScoredLayer> layers(static_cast<size_t>(config_.layers));
     compete(sequence, layers);
     for (int layer = 0; layer < config_.layers; ++layer) {
-      if (over_budget(sequence, layer)) select_layer(sequence, layer, std::move(layers[layer]), decoding);
+      if (!acts_on(sequence, layer, decoding)) continue;
+      if (layers[layer].heads.empty()) layers[layer] = score_layer(sequence, layer);
+      select_layer(sequence, layer, std::move(layers[layer]), decoding);
     }
     return;
   }
@@ -286,8 +297,14 @@ void Compressor::share_budget(const Sequence& sequence, int layer, ScoredLayer& 
 }
 
 void Compressor::select_layer(Sequence& sequence, int layer, ScoredLayer scored, bool decoding) {
-  share_budget(sequence, layer, scored, decoding);
-  if (sequence.recipe.select) sequence.recipe.select->refine(scored.heads);
+  const Recipe& recipe = sequence.recipe;
+  if (over_budget(sequence, layer)) {
+    share_budget(sequence, layer, scored, decoding);
+    if (recipe.select) recipe.select->refine(scored.heads);
+  } else {
+    for (HeadSelection& head : scored.heads) head.budget = head.input.slots;
+  }
+  if (!decoding && (recipe.refit || guards(recipe))) return settle(sequence, layer, scored.heads);
   parallel_checked(pool_, config_.kv_heads,
                    [&](int64_t head) { evict(sequence, layer, static_cast<int>(head), scored.heads[head]); });
 }

@@ -7,6 +7,7 @@
 #include <vector>   // std::vector
 
 #include "compute/thread_pool.h"  // ThreadPool
+#include "engine/biased_pages.h"  // BiasedPages
 #include "engine/features.h"      // FeatureReader
 #include "engine/form_fitter.h"   // FormFitter
 #include "engine/replay.h"        // Replayer
@@ -17,7 +18,9 @@ namespace kvcompress {
 
 class Compressor {
  public:
-  Compressor(const Architecture& model, ThreadPool& pool, Replayer& replayer, FormFitter& fitter);
+  // biased: where the tokens of recipes that refit go; outlives this.
+  Compressor(const Architecture& model, ThreadPool& pool, Replayer& replayer, FormFitter& fitter,
+             BiasedPages& biased);
 
   // last: the prompt (or an extension of it) ends with this chunk. What is not evicted now is packed.
   void after_chunk(Sequence& sequence, bool last);
@@ -46,6 +49,12 @@ class Compressor {
                      bool inlined) const;
   void select_layer(Sequence& sequence, int layer, ScoredLayer scored, bool decoding);
   void share_budget(const Sequence& sequence, int layer, ScoredLayer& scored, bool decoding) const;
+  // Whether the heads of a layer are scored now: they are over their budget, or tokens are to be guarded.
+  bool acts_on(const Sequence& sequence, int layer, bool decoding) const;
+  // At the prompt's end, for recipes that refit or guard: evicts, with what is kept answering for what is
+  // gone, and pins what stays in f16.
+  void settle(Sequence& sequence, int layer, std::span<const HeadSelection> heads);
+  void refit(Sequence& sequence, int layer, int head, std::span<const int32_t> kept, Packing packing) const;
   void evict(Sequence& sequence, int layer, int head, const HeadSelection& selection) const;
   void note_sums(Sequence& sequence);
   void roll_sinks(Sequence& sequence) const;
@@ -62,6 +71,7 @@ class Compressor {
   FeatureReader reader_;
   Replayer& replayer_;
   FormFitter& fitter_;
+  BiasedPages& biased_;
   double seconds_ = 0;
 };
 

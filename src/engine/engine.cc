@@ -8,6 +8,7 @@
 #include <utility>    // std::move
 
 #include "compute/isa.h"           // active_isa
+#include "engine/biased_pages.h"   // BiasedPages
 #include "engine/cache_receipt.h"  // receipt_of, positions_in
 #include "engine/checked_options.h"
 #include "engine/compressor.h"             // Compressor
@@ -35,7 +36,8 @@ struct Engine::Impl {
   CacheMemory memory;
   std::unique_ptr<PageForm> form;
   PagePool pages;
-  mutable Packings packings;  // made when first asked for
+  mutable Packings packings;   // made when first asked for
+  mutable BiasedPages biased;  // of recipes that refit; costs nothing before
   std::atomic<bool> stop{false};
   Forward forward;
   Replayer replayer;
@@ -59,17 +61,18 @@ struct Engine::Impl {
         form(make_f16_form(config.head_dim)),
         pages(form->payload_bytes(), config.head_dim, PoolOptions{}, &memory),
         packings(pages, config.layers, config.kv_heads),
+        biased(*form, &memory, config.layers, config.kv_heads),
         forward(*model, threads, options.precision),
         replayer(forward, vocabulary, options.chunk, stop),
         fitter(*model, threads, packings, memory),
-        compressor(*model, threads, replayer, fitter),
+        compressor(*model, threads, replayer, fitter, biased),
         scheduler(forward, compressor, pages, options.chunk, config.vocabulary),
-        sessions(
-            {path, hash, config, memory, context},
-            [this](Recipe recipe, PrefillMode prefill) { return open(std::move(recipe), prefill); },
-            [this](Sequence& sequence, size_t index, const Projection& projection) {
-              fitter.restore(sequence, index, projection);
-            }) {}
+        sessions({path, hash, config, memory, context},
+                 [this](Recipe recipe, PrefillMode prefill) { return open(std::move(recipe), prefill); },
+                 {[this](Sequence& sequence, size_t index, const Projection& projection) {
+                    fitter.restore(sequence, index, projection);
+                  },
+                  [this](Sequence& sequence, size_t index) { biased.give(sequence, index); }}) {}
 
   Recipe bound(Recipe recipe) const {
     if (!recipe.calibration_kinds().empty()) attach_shipped(recipe, hash);
@@ -93,6 +96,13 @@ struct Engine::Impl {
                       "--prefill bounded or take another recipe",
                       recipe.score_kind));
     }
+    const bool guards = recipe.store && recipe.store->guards() > 0;
+    if ((recipe.refit || guards) && prefill == PrefillMode::bounded) {
+      throw UsageError(
+          fmt::format("[prefill] expected exact with {}, which is settled at the prompt's end, got bounded; "
+                      "leave out --prefill bounded or take another recipe",
+                      recipe.refit ? "score.refit" : "store.guards"));
+    }
     if (recipe.budget.unit == BudgetSettings::Unit::tokens && recipe.budget.tokens > context) {
       throw UsageError(
           fmt::format("[budget] expected at most the context of {} tokens, got {}; give a smaller budget",
@@ -100,9 +110,13 @@ struct Engine::Impl {
     }
   }
 
+  PageSizes sizes(const Recipe& recipe) const {
+    return recipe.refit ? biased.packings.sizes(recipe) : packings.sizes(recipe);
+  }
+
   void check_room(const Recipe& recipe, PrefillMode prefill, int64_t prompt, int64_t generated) const {
-    check_room(kvcompress::planned_bytes(config, packings.sizes(recipe), recipe, prefill, options.chunk,
-                                         prompt, generated));
+    check_room(
+        kvcompress::planned_bytes(config, sizes(recipe), recipe, prefill, options.chunk, prompt, generated));
   }
 
   void check_room(size_t planned) const {
@@ -149,7 +163,7 @@ struct Engine::Impl {
     SequenceCache cache(&pages, form.get(), config.layers, config.kv_heads, config.sliding_window,
                         packings.of(recipe));
     auto sequence = std::make_unique<Sequence>(std::move(cache), std::move(recipe), prefill);
-    sequence->page_sizes = packings.sizes(sequence->recipe);
+    sequence->page_sizes = sizes(sequence->recipe);
     const int window = window_capacity(sequence->recipe);
     if (sequence->recipe.evicts() || window > 0) {
       sequence->observed = Observations(sequence->recipe.needs(), window, config);
@@ -312,7 +326,7 @@ std::unique_ptr<Sequence> Engine::compressed(Sequence& read, const Recipe& recip
   auto sequence = std::make_unique<Sequence>(read.fork());
   sequence->recipe = bound(recipe);
   sequence->cache.set_packings(impl_->packings.of(recipe));
-  sequence->page_sizes = impl_->packings.sizes(recipe);
+  sequence->page_sizes = impl_->sizes(recipe);
   sequence->observed.narrow(sequence->recipe.needs());
   sequence->prompt_total = read.cache.next_position;
   // What the replay took belongs to each recipe that asked for it.
@@ -353,7 +367,7 @@ void Engine::decode(std::span<Sequence* const> sequences, std::span<const int32_
 
 void Engine::hold(Sequence& sequence) { impl_->compressor.after_decode(sequence); }
 
-PageSizes Engine::page_sizes(const Recipe& recipe) const { return impl_->packings.sizes(recipe); }
+PageSizes Engine::page_sizes(const Recipe& recipe) const { return impl_->sizes(recipe); }
 
 CacheReceipt Engine::cache_receipt(const Sequence& sequence) const {
   CacheReceipt receipt = receipt_of(sequence.cache, impl_->config.head_dim);

@@ -1,11 +1,13 @@
 #include "engine/forward.h"
 
+#include <fmt/format.h>
 #include <kvcompress/error.h>
 
-#include <algorithm>  // std::copy_n
-#include <chrono>     // std::chrono::steady_clock
-#include <exception>  // std::exception_ptr
-#include <mutex>      // std::mutex
+#include <algorithm>    // std::copy_n
+#include <chrono>       // std::chrono::steady_clock
+#include <exception>    // std::exception_ptr
+#include <mutex>        // std::mutex
+#include <string_view>  // std::string_view
 
 namespace kvcompress {
 
@@ -31,6 +33,14 @@ constexpr int64_t kAppendInline = 2048;
 // Pairs (query, key) that a causal mask with an optional window shows, for queries after a past of `past`
 // live slots.
 double visible_pairs(double past, double queries) { return queries * past + queries * (queries + 1) / 2; }
+
+// What a head refuses names the position; where that head is, only this rung knows.
+InputError located(const InputError& error, int layer, int head) {
+  std::string_view text = error.what();
+  constexpr std::string_view kPlace = "[cache] ";
+  if (text.starts_with(kPlace)) text.remove_prefix(kPlace.size());
+  return InputError(fmt::format("{}layer {}, KV head {}: {}", kPlace, layer, head, text));
+}
 
 }  // namespace
 
@@ -114,6 +124,9 @@ void Forward::append(int layer) {
     try {
       segment.sequence->cache.head(layer, head)
           .append(positions, keys_.data() + offset, stride, values_.data() + offset, stride);
+    } catch (const InputError& error) {
+      const std::scoped_lock lock(mutex);
+      if (!failure) failure = std::make_exception_ptr(located(error, layer, head));
     } catch (...) {
       const std::scoped_lock lock(mutex);
       if (!failure) failure = std::current_exception();

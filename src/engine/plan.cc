@@ -37,7 +37,8 @@ size_t head_bytes(const PageSizes& sizes, const Recipe& recipe, int64_t slots, i
   int64_t exact = slots;
   // What is never packed, and what waits for 64 tokens to be packed together.
   if (sizes.packed > 0) {
-    exact = std::min(slots, std::max(recipe.store->sinks() + recipe.store->recent() + kPageSlots - 1,
+    const auto guards = static_cast<int64_t>(recipe.store->guards() * static_cast<double>(slots));
+    exact = std::min(slots, std::max(recipe.store->sinks() + recipe.store->recent() + guards + kPageSlots,
                                      unpacked_before(recipe)) +
                                 unsealed);
   }
@@ -57,6 +58,7 @@ BudgetInput budget_input(const ModelConfig& config, const PageSizes& sizes, cons
   if (sizes.packed > 0) {
     input.packed_page_bytes = sizes.packed;
     input.exact_slots = recipe.store->sinks() + recipe.store->recent();
+    input.guarded = recipe.store->guards();
     if (recipe.budget.hold) input.packed_waste = kPackedWaste;
   }
   input.sliding_window = config.sliding_window;
@@ -75,6 +77,7 @@ size_t planned_bytes(const ModelConfig& config, const PageSizes& sizes, const Re
   const bool seals_late = recipe.evicts() && prefill == PrefillMode::exact;
   size_t total = 0;
   const int replayed = recipe.needs().replay_chunk;
+  size_t refitted = 0;  // what the kept tokens of a head take once more while they are refitted
   for (int layer = 0; layer < config.layers; ++layer) {
     const int32_t window = config.sliding_window[static_cast<size_t>(layer)];
     for (int head = 0; head < config.kv_heads; ++head) {
@@ -85,6 +88,7 @@ size_t planned_bytes(const ModelConfig& config, const PageSizes& sizes, const Re
       const int64_t reading =
           most_slots(prompt, prefill == PrefillMode::bounded ? budget : prompt, chunk, window);
       const int64_t writing = most_slots(seen, budget, recipe.budget.hold ? 1 : generated, window);
+      if (recipe.refit) refitted = std::max(refitted, pages_for(writing) * sizes.exact);
       const auto waste = static_cast<int64_t>(kPackedWaste * static_cast<double>(writing));
       // One page more a head: a kept run need not start at a page's first slot.
       total += sizes.exact + std::max(head_bytes(sizes, recipe, reading, seals_late ? reading : chunk),
@@ -97,7 +101,7 @@ size_t planned_bytes(const ModelConfig& config, const PageSizes& sizes, const Re
       }
     }
   }
-  return total;
+  return total + refitted * static_cast<size_t>(config.kv_heads);
 }
 
 size_t planned_growth(const ModelConfig& config, const Sequence& sequence, int chunk, int64_t read,

@@ -51,6 +51,7 @@ struct BudgetInput {
   size_t head_bytes = 0;         // of each head beside its pages
   size_t packed_page_bytes = 0;  // of the packed pool, at most; 0: nothing is packed
   int64_t exact_slots = 0;       // slots of a head that are never packed: the store's sinks and recent tokens
+  double guarded = 0;            // share of a head's slots that stay exact beyond those
   double packed_waste = 0;  // slots without a token that packed pages may have, as a share of those with one
   std::span<const int32_t> sliding_window;  // [layers] 0: the whole past
   int group = 1;                            // query heads of a KV head

@@ -32,6 +32,7 @@ std::vector<ParameterRow> score_rows(const Recipe& recipe) {
   };
   if (recipe.weight) add(Stage::weight, "weight", recipe.weight_kind, "how values change the scores");
   if (recipe.select) add(Stage::select, "select", recipe.select_kind, "which tokens are kept together");
+  if (recipe.refit) add(Stage::refit, "refit", recipe.refit_kind, "what is kept answers for what is gone");
   return rows;
 }
 

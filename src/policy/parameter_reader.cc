@@ -7,9 +7,10 @@
 #include <algorithm>  // std::find
 #include <limits>     // std::numeric_limits
 
-#include "base/nearest_name.h"        // nearest_name
-#include "policy/messages.h"          // name_advice, in_quotes
-#include "policy/parameter_values.h"  // parse_integer
+#include "base/nearest_name.h"          // nearest_name
+#include "policy/messages.h"            // name_advice, in_quotes
+#include "policy/parameter_values.h"    // parse_integer
+#include "policy/recipe/idle_fields.h"  // refuse_idle_field
 
 namespace kvcompress {
 namespace {
@@ -146,6 +147,7 @@ void ParameterReader::finish(std::vector<std::string> also_known) const {
   also_known.insert(also_known.end(), known_.begin(), known_.end());
   for (size_t i = 0; i < settings_.size(); ++i) {
     if (taken_[i]) continue;
+    refuse_idle_field(settings_[i].origin, settings_[i].key);
     throw UsageError(
         fmt::format("[{}] {}.{}: expected a parameter of this answer, got the unknown key {}; {}",
                     settings_[i].origin, settings_[i].stage, settings_[i].key, in_quotes(settings_[i].key),

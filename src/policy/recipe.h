@@ -7,6 +7,7 @@
 #include <vector>       // std::vector
 
 #include "policy/budget.h"        // BudgetSettings
+#include "policy/refit_policy.h"  // RefitPolicy
 #include "policy/score_policy.h"  // ScorePolicy
 #include "policy/selection.h"     // WeightPolicy, SelectPolicy
 #include "policy/store_policy.h"  // StorePolicy
@@ -24,6 +25,8 @@ struct Recipe {
   std::shared_ptr<const WeightPolicy> weight;  // null: scores stay as they are
   std::string select_kind = "best";
   std::shared_ptr<const SelectPolicy> select;  // null: the best scores
+  std::string refit_kind = "none";
+  std::shared_ptr<const RefitPolicy> refit;  // null: kept tokens stay as they were read
   BudgetSettings budget;
   std::string store_kind = "f16";
   std::shared_ptr<const StorePolicy> store;  // null: f16

@@ -13,6 +13,7 @@ const std::vector<StageInfo>& all_stages() {
       {Stage::score, "score", "What is each cached token worth to each KV head?", "none"},
       {Stage::weight, "score.weight", "How do the values change what a token is worth?", "none"},
       {Stage::select, "score.select", "Which tokens are kept together, or whatever the rest scores?", "best"},
+      {Stage::refit, "score.refit", "How does what is kept answer for what is gone?", "none"},
       {Stage::layers, "budget.layers", "How is the budget shared among the layers?", "uniform"},
       {Stage::heads, "budget.heads", "How is a layer's budget shared among its KV heads?", "equal"},
       {Stage::store, "store", "In what form are the kept tokens held?", "f16"},

@@ -17,8 +17,8 @@
 
 namespace kvcompress {
 
-// weight and select are questions inside the stage `score`, layers and heads inside `budget`.
-enum class Stage { propagate, score, weight, select, layers, heads, store, schedule, route };
+// weight, select and refit are questions inside the stage `score`, layers and heads inside `budget`.
+enum class Stage { propagate, score, weight, select, refit, layers, heads, store, schedule, route };
 
 struct StageInfo {
   Stage stage;

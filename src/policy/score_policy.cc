@@ -20,6 +20,7 @@ ScoreNeeds ScoreNeeds::united(const ScoreNeeds& other) const {
   both.replay_chunk = std::max(replay_chunk, other.replay_chunk);
   both.replay_normalised |= other.replay_normalised;
   both.gate |= other.gate;
+  both.refit_queries = std::max(refit_queries, other.refit_queries);
   return both;
 }
 

@@ -27,7 +27,8 @@ struct ScoreNeeds {
   ValueProjection projection = ValueProjection::none;
   int replay_chunk = 0;  // > 0: what a replay of the context in chunks of that many tokens looks at
   bool replay_normalised = false;
-  bool gate = false;  // scores of calibrated gates on the layer's input
+  bool gate = false;      // scores of calibrated gates on the layer's input
+  int refit_queries = 0;  // > 0: the last that many queries, for a RefitPolicy
 
   // What both need; the settings of one where the other needs none of it.
   ScoreNeeds united(const ScoreNeeds& other) const;

@@ -72,10 +72,14 @@ class StorePolicy : public Answer {
   // Tokens of each head that stay in f16: the first ones, and the newest ones.
   int64_t sinks() const { return sinks_; }
   int64_t recent() const { return recent_; }
+  // Share of a head's tokens, at the prompt's end, that stay in f16: sinks and recent ones, and beside these
+  // the best scores.
+  double guards() const { return guards_; }
 
  protected:
   int64_t sinks_ = 4;
   int64_t recent_ = 64;
+  double guards_ = 0;
 };
 
 }  // namespace kvcompress

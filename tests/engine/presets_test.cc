@@ -81,7 +81,7 @@ TEST_P(PresetTest, AnswersTheSameTwiceAndInABatch) {
 TEST_P(PresetTest, HoldsItsBudgetInBoundedPrefillAndWhileDecoding) {
   const auto engine = this->engine();
   const Recipe recipe = at_budget(GetParam());
-  if (recipe.needs().replay_chunk > 0) {
+  if (recipe.needs().replay_chunk > 0 || (recipe.store && recipe.store->guards() > 0)) {
     EXPECT_THROW(engine->open(recipe, PrefillMode::bounded), UsageError);
     return;
   }

@@ -39,6 +39,7 @@ INSTANTIATE_TEST_SUITE_P(
     Table, WrongText,
     testing::Values(
         TextCase{"", {"[recipe my.yaml:1]", "empty"}},
+        TextCase{"score: key_norm\nclustering_k: 20\n", {"my.yaml:2", "clustering_k", "read by nothing"}},
         TextCase{"just words", {"my.yaml:1", "a map of stages"}},
         TextCase{"- a\n- b\n", {"my.yaml:1", "got a list"}},
         TextCase{"name: x\nscor: key_norm\n", {"my.yaml:2", "'scor'", "did you mean 'score'?"}},
@@ -148,6 +149,37 @@ INSTANTIATE_TEST_SUITE_P(
         CallCase{{"snapkv", {"score.kind=a,b"}, ""}, {"expected the name of an answer"}},
         CallCase{{"snapkv", {"store=q4"}, ""}, {"store: expected a known answer, got 'q4'", "'f16'"}},
         CallCase{{"snapkv", {"store.bits=4"}, ""}, {"store.bits", "unknown key 'bits'"}}));
+
+const std::string kRefit = "score.refit=attention_matching", kGrow = "budget.decode=grow";
+
+// What is settled once, at the prompt's end.
+INSTANTIATE_TEST_SUITE_P(
+    Settled, WrongCall,
+    testing::Values(
+        CallCase{{"snapkv", {"score.refit=attention"}, ""}, {"score.refit", "known: attention_matching"}},
+        CallCase{{"snapkv", {kRefit, kGrow, "score.refit.ridge=0"}, ""}, {"score.refit.ridge", "got '0'"}},
+        CallCase{{"full", {kRefit}, ""}, {"score.refit", "attention_matching", "budget none", "keep=25%"}},
+        CallCase{{"snapkv", {kRefit, "budget.decode=hold"}, ""}, {"score.refit", "hold", "decode=grow"}},
+        CallCase{{"streaming_llm_rolling", {kRefit, kGrow}, ""}, {"score.refit", "rolling", "original"}},
+        CallCase{{"q4", {"store.guards=0.5"}, ""}, {"store.guards", "0.5 and budget none", "score.kind"}},
+        CallCase{{"q4", {"store.guards=1.5"}, ""}, {"store.guards", "got '1.5'"}},
+        CallCase{{"snapkv+q4", {"store.guards=0.5", "budget.decode=hold"}, ""},
+                 {"store.guards", "hold", "decode=grow"}}));
+
+// Fields of published configurations that nothing follows from.
+INSTANTIATE_TEST_SUITE_P(
+    Idle, WrongCall,
+    testing::Values(
+        CallCase{{"hybrid_8x", {"score.clustering_k=20"}, ""},
+                 {"[--set 'score.clustering_k=20']", "clustering_k", "read by nothing", "chunks"}},
+        CallCase{{"hybrid_8x", {"score.attention_temperature=0.6"}, ""},
+                 {"attention_temperature", "ranks tokens the same"}},
+        CallCase{{"hybrid_8x", {"score.temperature=0.6"}, ""}, {"ranks tokens the same"}},
+        CallCase{{"hybrid_8x", {"budget.layers.priority=1.4"}, ""}, {"priority", "budget.layers knots"}},
+        CallCase{{"hybrid_8x", {"store.calibration_steps=512"}, ""}, {"calibration_steps", "remove it"}},
+        CallCase{{"hybrid_8x", {"budget.target_compression_ratio=8"}, ""}, {"--require 'cache.ratio>=8'"}},
+        CallCase{{"hybrid_8x", {"budget.min_throughput_gain=1.5"}, ""}, {"--require"}},
+        CallCase{{"hybrid_8x", {"budget.max_accuracy_drop=0.05"}, ""}, {"--require"}}));
 
 // Damage of every kind to a good recipe: it parses, or one of our errors says why not.
 TEST(HostileText, OnlyOurErrors) {

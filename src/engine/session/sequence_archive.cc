@@ -16,13 +16,13 @@ namespace {
 
 void archive_needs(Archive& archive, ScoreNeeds& needs) {
   auto& [keys, values, key_norms, value_norms, attention_window, attention_sums, attention_decay,
-         query_moments, query_skip, chunk_attention, projection, replay_chunk, replay_normalised, gate] =
-      needs;
+         query_moments, query_skip, chunk_attention, projection, replay_chunk, replay_normalised, gate,
+         refit_queries] = needs;
   for (bool* flag : {&keys, &values, &key_norms, &value_norms, &attention_sums, &query_moments,
                      &replay_normalised, &gate}) {
     archive.field(*flag);
   }
-  for (int* count : {&attention_window, &query_skip, &chunk_attention, &replay_chunk}) {
+  for (int* count : {&attention_window, &query_skip, &chunk_attention, &replay_chunk, &refit_queries}) {
     archive.field(*count);
     archive.require(*count >= 0, "counts of queries and tokens");
   }
@@ -93,7 +93,7 @@ void archive_side(Archive& archive, ProjectionSide& side, int head_dim, int rank
 }
 
 void archive_form(Archive& archive, Sequence& sequence, size_t index, const ModelConfig& config,
-                  const FormRestorer& restore_form) {
+                  const HeadRestorer& restorer) {
   bool fitted = sequence.forms[index] != nullptr;
   archive.field(fitted);
   if (!fitted) return;
@@ -105,7 +105,7 @@ void archive_form(Archive& archive, Sequence& sequence, size_t index, const Mode
   if (!archive.reading()) projection = sequence.forms[index]->form().projection();
   archive_side(archive, projection.keys, config.head_dim, layout.key_rank);
   archive_side(archive, projection.values, config.head_dim, layout.value_rank);
-  if (archive.reading()) restore_form(sequence, index, projection);
+  if (archive.reading()) restorer.fitted_form(sequence, index, projection);
 }
 
 // Bytes that tell different needs apart.
@@ -243,7 +243,7 @@ class Checker {
 }  // namespace
 
 void archive_sequence(Archive& archive, Sequence& sequence, const ModelConfig& config,
-                      const FormRestorer& restore_form) {
+                      const HeadRestorer& restorer) {
   auto& [recipe, prefill, forms, cache, page_sizes, observed, compressed, prompt_total, budgets, sink_keys,
          key_ranks, layer_weights, compress_s] = sequence;
   static_cast<void>(recipe), static_cast<void>(prefill), static_cast<void>(page_sizes);
@@ -251,7 +251,14 @@ void archive_sequence(Archive& archive, Sequence& sequence, const ModelConfig& c
   if (recipe.store && recipe.store->fit() != nullptr) {
     forms.resize(static_cast<size_t>(config.layers) * config.kv_heads);
     for (size_t index = 0; index < forms.size(); ++index) {
-      archive_form(archive, sequence, index, config, restore_form);
+      archive_form(archive, sequence, index, config, restorer);
+    }
+  }
+  if (recipe.refit) {
+    for (int index = 0; index < config.layers * config.kv_heads; ++index) {
+      bool biased = cache.head(index / config.kv_heads, index % config.kv_heads).has_biases();
+      archive.field(biased);
+      if (archive.reading() && biased) restorer.biased_pages(sequence, static_cast<size_t>(index));
     }
   }
   cache.archive(archive);

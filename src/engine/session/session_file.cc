@@ -190,12 +190,12 @@ void SessionReader::check_whole(const Bytes& bytes) const {
 }
 
 SessionTail SessionReader::read_into(Sequence& sequence, const ModelConfig& config,
-                                     const FormRestorer& restore_form) {
+                                     const HeadRestorer& restorer) {
   SessionTail tail;
   archive_tail(archive_, tail);
   archive_.require(!tail.unread || (*tail.unread >= 0 && *tail.unread < config.vocabulary),
                    "a token of the model's vocabulary");
-  archive_sequence(archive_, sequence, config, restore_form);
+  archive_sequence(archive_, sequence, config, restorer);
   archive_.require(archive_.left() == 0, "nothing behind the sequence");
   archive_.require(sequence.cache.next_position == header_.tokens_seen, "as many tokens as the header says");
   return tail;

@@ -10,7 +10,7 @@
 
 #include "base/archive.h"                     // ArchiveReader
 #include "engine/session.h"                   // Session
-#include "engine/session/sequence_archive.h"  // FormRestorer
+#include "engine/session/sequence_archive.h"  // HeadRestorer
 #include "model/architecture.h"               // ModelConfig
 
 namespace kvcompress {
@@ -53,7 +53,7 @@ class SessionReader {
 
   const SessionHeader& header() const { return header_; }
   // Into a fresh sequence under the header's recipe. To be called once.
-  SessionTail read_into(Sequence& sequence, const ModelConfig& config, const FormRestorer& restore_form);
+  SessionTail read_into(Sequence& sequence, const ModelConfig& config, const HeadRestorer& restorer);
 
  private:
   void check_whole(const Bytes& bytes) const;

@@ -45,7 +45,7 @@ Session SessionStore::load(const std::string& name, const SessionReader::Bytes& 
   Session session;
   session.sequence = open_(recipe_of(name, reader.header(), profiles), reader.header().prefill);
   session.sequence->observed = Observations();
-  session.tail = reader.read_into(*session.sequence, place_.config, restore_form_);
+  session.tail = reader.read_into(*session.sequence, place_.config, restorer_);
   return session;
 }
 

@@ -22,8 +22,8 @@ class SessionStore {
   // Makes an empty sequence under a recipe that is bound to its profiles.
   using Open = std::function<std::unique_ptr<Sequence>(Recipe recipe, PrefillMode prefill)>;
 
-  SessionStore(Place place, Open open, FormRestorer restore_form)
-      : place_(std::move(place)), open_(std::move(open)), restore_form_(std::move(restore_form)) {}
+  SessionStore(Place place, Open open, HeadRestorer restorer)
+      : place_(std::move(place)), open_(std::move(open)), restorer_(std::move(restorer)) {}
 
   void save(const Sequence& sequence, const SessionTail& tail, const std::string& path) const;
   // profiles: given by the caller, before those that are shipped.
@@ -39,7 +39,7 @@ class SessionStore {
 
   Place place_;
   Open open_;
-  FormRestorer restore_form_;
+  HeadRestorer restorer_;
 };
 
 }  // namespace kvcompress

@@ -176,9 +176,12 @@ struct PageCosts {
       : first_bytes(static_cast<int64_t>(input.head_bytes)), bytes(static_cast<int64_t>(input.page_bytes)) {
     if (!packed) return;
     first_slots = input.exact_slots;
-    first_bytes += pages_for(input.exact_slots + input.page_slots - 1, input.page_slots) * bytes;
-    bytes = static_cast<int64_t>(
-        std::ceil(static_cast<double>(input.packed_page_bytes) * (1 + input.packed_waste)));
+    // Guarded slots may begin one page more.
+    const int64_t waiting = input.page_slots - 1 + (input.guarded > 0 ? input.page_slots : 0);
+    first_bytes += pages_for(input.exact_slots + waiting, input.page_slots) * bytes;
+    bytes = static_cast<int64_t>(std::ceil(static_cast<double>(input.packed_page_bytes) *
+                                               (1 + input.packed_waste) * (1 - input.guarded) +
+                                           static_cast<double>(input.page_bytes) * input.guarded));
   }
   int64_t pages(int64_t slots, const BudgetInput& input) const {
     return pages_for(std::max<int64_t>(slots - first_slots, 0), input.page_slots);

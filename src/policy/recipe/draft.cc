@@ -81,7 +81,7 @@ void RecipeDraft::apply_answer(Stage stage, const Setting* kind, const std::vect
   Answer& answer = *choices_[stage].answer;
   ParameterReader reader(parameters);
   answer.visit(reader);
-  reader.finish(stage == Stage::score ? std::vector<std::string>{"weight", "select"}
+  reader.finish(stage == Stage::score ? std::vector<std::string>{"weight", "select", "refit"}
                                       : std::vector<std::string>{});
   for (const Setting& setting : parameters) origins_[stage_name + "." + setting.key] = setting.origin;
   if (const std::string problem = answer.problem(); !problem.empty()) {
@@ -111,7 +111,7 @@ void RecipeDraft::apply_questions(const std::vector<Stage>& questions, bool repl
 
 void RecipeDraft::apply_score(const StageSettings& settings) {
   std::vector<Setting> parameters = settings.parameters;
-  apply_questions({Stage::weight, Stage::select}, settings.replaces, parameters);
+  apply_questions({Stage::weight, Stage::select, Stage::refit}, settings.replaces, parameters);
   apply_answer(Stage::score, settings.kind ? &*settings.kind : nullptr, parameters, settings.replaces);
 }
 
@@ -221,6 +221,44 @@ void RecipeDraft::check_pairs(const Recipe& recipe) const {
   }
 }
 
+void RecipeDraft::check_settled_once(const Recipe& recipe) const {
+  const auto clash = [&](const std::string& first, const std::string& second, const std::string& advice) {
+    throw UsageError(fmt::format("[recipe {}] {} and {} cannot work together; {}", in_quotes(recipe.name),
+                                 first, second, advice));
+  };
+  const std::string refit = fmt::format("{} {}", place("score.refit"), recipe.refit_kind);
+  const bool guarded = recipe.store && recipe.store->guards() > 0;
+  const std::string guards =
+      guarded ? fmt::format("{} {}", place("store.guards"), recipe.store->guards()) : "";
+  if (recipe.refit && !recipe.evicts()) {
+    clash(refit, place("budget") + " none",
+          "expected an amount, because nothing is gone that had to be answered for; set budget.keep=25%");
+  }
+  if (recipe.refit && recipe.budget.hold) {
+    clash(refit, place("budget.decode") + " hold",
+          "expected decode grow, because only what is gone at the prompt's end is answered for; set "
+          "budget.decode=grow");
+  }
+  if (recipe.refit && recipe.budget.rolling) {
+    clash(refit, place("budget.positions") + " rolling",
+          "expected positions original, because keys are fitted where they were read; set "
+          "budget.positions=original");
+  }
+  if (recipe.refit && recipe.store && recipe.store->fit() != nullptr) {
+    clash(refit, fmt::format("{} {}", place("store"), recipe.store_kind),
+          "expected a store that is not fitted to the head, because its tokens change with the refit; set "
+          "store.kind=scalar");
+  }
+  if (guarded && !recipe.evicts()) {
+    clash(guards, place("budget") + " none",
+          "expected scores to choose them by; set score.kind and an amount, as budget.keep=100%");
+  }
+  if (guarded && recipe.budget.hold) {
+    clash(guards, place("budget.decode") + " hold",
+          "expected decode grow, because they are chosen once and never evicted; set budget.decode=grow");
+  }
+}
+
 Recipe RecipeDraft::finish(const std::string& name) const {
   Recipe recipe;
   recipe.name = name;
@@ -231,6 +269,8 @@ Recipe RecipeDraft::finish(const std::string& name) const {
   recipe.weight = std::dynamic_pointer_cast<const WeightPolicy>(choices_.at(Stage::weight).answer);
   recipe.select_kind = choices_.at(Stage::select).kind;
   recipe.select = std::dynamic_pointer_cast<const SelectPolicy>(choices_.at(Stage::select).answer);
+  recipe.refit_kind = choices_.at(Stage::refit).kind;
+  recipe.refit = std::dynamic_pointer_cast<const RefitPolicy>(choices_.at(Stage::refit).answer);
   recipe.budget = budget_;
   recipe.budget.layers = choices_.at(Stage::layers).kind;
   recipe.budget.heads = choices_.at(Stage::heads).kind;
@@ -244,6 +284,7 @@ Recipe RecipeDraft::finish(const std::string& name) const {
   recipe.schedule = choices_.at(Stage::schedule).kind;
   recipe.route = choices_.at(Stage::route).kind;
   check_pairs(recipe);
+  check_settled_once(recipe);
   return recipe;
 }
 

@@ -34,6 +34,8 @@ class RecipeDraft {
   void apply_questions(const std::vector<Stage>& questions, bool replaces, std::vector<Setting>& parameters);
   void apply_budget_parameters(const std::vector<Setting>& parameters, bool replaces);
   void check_pairs(const Recipe& recipe) const;
+  // Of what is settled once, at the prompt's end: a refit, and the tokens that a store guards.
+  void check_settled_once(const Recipe& recipe) const;
   // "score.window (recipe my.yaml:4)"; the key alone when it has its default.
   std::string place(const std::string& key) const;
 

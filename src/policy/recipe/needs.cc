@@ -15,14 +15,19 @@ ScoreNeeds Recipe::needs() const {
   if (score) needs = needs.united(score->needs());
   if (weight) needs = needs.united(weight->needs());
   if (select) needs = needs.united(select->needs());
+  if (refit) needs.refit_queries = refit->queries();
   return needs;
 }
 
 std::vector<std::string> Recipe::calibration_kinds() const {
   std::vector<std::string> kinds;
-  const Answer* answers[] = {
-      score.get(), weight.get(), select.get(), budget.layer_shares.get(), budget.head_shares.get(),
-      store.get()};
+  const Answer* answers[] = {score.get(),
+                             weight.get(),
+                             select.get(),
+                             refit.get(),
+                             budget.layer_shares.get(),
+                             budget.head_shares.get(),
+                             store.get()};
   for (const Answer* answer : answers) {
     const std::string kind = answer == nullptr ? "" : answer->calibration_kind();
     if (!kind.empty() && std::find(kinds.begin(), kinds.end(), kind) == kinds.end()) kinds.push_back(kind);

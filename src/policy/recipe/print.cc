@@ -35,6 +35,7 @@ std::string yaml_score(const Recipe& recipe) {
   std::string inner;
   if (recipe.weight) inner += fmt::format(", weight: {}", yaml_answer(recipe.weight_kind, recipe.weight));
   if (recipe.select) inner += fmt::format(", select: {}", yaml_answer(recipe.select_kind, recipe.select));
+  if (recipe.refit) inner += fmt::format(", refit: {}", yaml_answer(recipe.refit_kind, recipe.refit));
   if (pairs.empty() && inner.empty()) return recipe.score_kind;
   return fmt::format("{{kind: {}{}{}}}", recipe.score_kind, pairs, inner);
 }
@@ -90,9 +91,13 @@ std::string describe(const Recipe& recipe) {
   if (budget.heads != "equal") out += fmt::format(", {} heads", budget.heads);
   if (recipe.weight) out += fmt::format(", {} weights", recipe.weight_kind);
   if (recipe.select) out += fmt::format(", {} selected", recipe.select_kind);
+  if (recipe.refit) out += fmt::format(", {} refit", recipe.refit_kind);
   if (recipe.store) {
     out += fmt::format(", {}, {} sinks and {} recent tokens in f16", recipe.store->describe(),
                        recipe.store->sinks(), recipe.store->recent());
+    if (recipe.store->guards() > 0) {
+      out += fmt::format(", with the best scores {:.4g} % of all", 100 * recipe.store->guards());
+    }
   } else {
     out += fmt::format(", {}", recipe.store_kind);
   }

@@ -5,8 +5,9 @@
 
 #include <algorithm>  // std::find
 
-#include "policy/messages.h"          // name_advice, in_quotes
-#include "policy/parameter_values.h"  // parse_integer
+#include "policy/messages.h"            // name_advice, in_quotes
+#include "policy/parameter_values.h"    // parse_integer
+#include "policy/recipe/idle_fields.h"  // refuse_idle_field
 
 namespace kvcompress {
 namespace {
@@ -101,6 +102,7 @@ RecipeText read_recipe_text(std::string_view yaml, const std::string& origin) {
     } else if (is_stage(key)) {
       recipe.stages.push_back(read_stage(key, node, origin));
     } else {
+      refuse_idle_field(at_line(origin, node.line), key);
       std::vector<std::string> known = recipe_stage_names();
       known.insert(known.end(), {"name", "summary", "source"});
       throw UsageError(
