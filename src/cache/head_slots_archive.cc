@@ -99,6 +99,7 @@ void HeadSlots::archive_page(Archive& archive, size_t page) {
   }
   if (pool.options().scores) archive.raw(pool.scores(id), sizeof(float) * kPageSlots);
   archive.raw(pool.payload(id), packed ? packing_.form->payload_bytes() : form_->payload_bytes());
+  archive.require(!packed || packing_.form->readable(pool.payload(id)), "indices that stay in their page");
   if (reads) update_view(page);
 }
 

@@ -26,6 +26,9 @@ class PackedForm {
   // `seed` is used by forms that round at random; the same seed gives the same bytes.
   virtual void encode(std::byte* page, const float* keys, const float* values, uint64_t seed) const = 0;
 
+  // Whether a page from outside is safe to read: no index in it leads out of it.
+  virtual bool readable(const std::byte* /*page*/) const { return true; }
+
   // Reads slots back: [head_dim] float32 of one, or [kPageSlots][head_dim] of all; either pointer may be
   // null.
   virtual void load(const std::byte* page, int slot, float* key, float* value) const = 0;

@@ -293,6 +293,27 @@ TEST(ProjectedForm, AProjectionOfOtherRanksIsADefect) {
   EXPECT_THROW(make_projected_form(settings, {cut, dense_side(64, 32, 1)}), std::logic_error);
 }
 
+TEST(ProjectedForm, OutliersThatPointOutOfAPageAreSeen) {
+  const ProjectedSettings settings{.key_rank = 32, .value_rank = 32, .outliers = 0.01};
+  const auto form = make_projected_form(settings, {dense_side(64, 32, 1), dense_side(64, 32, 2)});
+  const auto x = normals(size_t{kPageSlots} * 64, 3);
+  struct alignas(64) Line {
+    std::byte bytes[64];
+  };
+  std::vector<Line> lines(form->payload_bytes() / sizeof(Line));
+  std::byte* const page = lines[0].bytes;
+  form->encode(page, x.data(), x.data(), 0);
+  EXPECT_TRUE(form->readable(page));
+  const ProjectedLayout layout = projected_layout(settings, 64);
+  for (const size_t outliers : {layout.key_outliers, layout.value_outliers}) {
+    auto* const place = reinterpret_cast<uint16_t*>(page + outliers);
+    const uint16_t before = std::exchange(*place, uint16_t{kPageSlots * 64});
+    EXPECT_FALSE(form->readable(page));
+    *place = before;
+  }
+  EXPECT_TRUE(form->readable(page));
+}
+
 TEST(HalfProduct, EveryInstructionSetAgreesWithThePlainTwin) {
   for (const auto& [depths, lanes] : {std::pair(64, 32), {100, 16}, {7, 112}, {256, 64}}) {
     std::vector<uint16_t> x;

@@ -58,6 +58,7 @@ class Form final : public ProjectedForm {
   Projection projection() const override { return {keys_.side(), values_.side()}; }
 
   void encode(std::byte* page, const float* keys, const float* values, uint64_t seed) const override;
+  bool readable(const std::byte* page) const override;
   void load(const std::byte* page, int slot, float* key, float* value) const override;
   void load_page(const std::byte* page, float* keys, float* values) const override;
 
@@ -146,6 +147,15 @@ void Form::encode(std::byte* page, const float* keys, const float* values, uint6
     values_.decode(rows, layout_.value_rank, kPageSlots, decoded);
     keep_errors(x, decoded, page + layout_.value_outliers);
   }
+}
+
+bool Form::readable(const std::byte* page) const {
+  bool inside = true;
+  for (const size_t outliers : {layout_.key_outliers, layout_.value_outliers}) {
+    for_each_outlier(page + outliers, layout_.outliers,
+                     [&](int place, float) { inside = inside && place < kPageSlots * head_dim(); });
+  }
+  return inside;
 }
 
 void Form::complete(const float* decoded, const HeadMap& map, const std::byte* outliers, float* out) const {
