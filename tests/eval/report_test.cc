@@ -61,7 +61,7 @@ TEST(Markdown, HasTheTablesAndWhatNeedsAnExplanation) {
             std::string::npos);
   EXPECT_EQ(page.find("good at 25% on needles, m: score, 0 to 100 is"), std::string::npos);
   EXPECT_NE(page.find("66.5"), std::string::npos);
-  EXPECT_NE(page.find("250.0 kB (4.0x)"), std::string::npos);
+  EXPECT_NE(page.find("250.0 kB (4.0x), 4.00 bits"), std::string::npos);
 }
 
 TEST(Page, HoldsEverythingAndAsksForNothing) {

@@ -134,8 +134,10 @@ std::string section(const Group& group) {
       return figure == nullptr ? std::string() : shown(*figure);
     });
   }
-  text += "\n### Cache\n\n" + table(group, [](const SummaryRow& row) {
-            return fmt::format("{} ({:.1f}x)", format_bytes(row.kept_bytes()), row.ratio());
+  text += "\n### Cache\n\nBits: held for each number that the full cache has in 16.\n\n" +
+          table(group, [](const SummaryRow& row) {
+            return fmt::format("{} ({:.1f}x), {:.2f} bits", format_bytes(row.kept_bytes()), row.ratio(),
+                               row.bits());
           });
   return text + claimed_table(group) + "\n";
 }

@@ -36,6 +36,7 @@ Json row_json(const SummaryRow& summary) {
   json["bytes_full"] = summary.full_bytes;
   json["bytes_peak"] = row.at("cache").value("bytes_peak", size_t{0});
   json["ratio"] = summary.ratio();
+  json["bits"] = summary.bits();
   json["time"] = row.value("time", Json::object());
   json["figures"] = Json::object();
   for (const Figure& figure : summary.figures) {

@@ -136,6 +136,8 @@ double SummaryRow::ratio() const {
   return bytes > 0 ? static_cast<double>(full_bytes) / static_cast<double>(bytes) : 0;
 }
 
+double SummaryRow::bits() const { return ratio() > 0 ? 16 / ratio() : 0; }
+
 const Figure* SummaryRow::figure(const std::string& key) const {
   for (const Figure& figure : figures) {
     if (figure.kind->key == key) return &figure;

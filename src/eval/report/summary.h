@@ -35,6 +35,7 @@ struct SummaryRow {
   std::string text(const char* key) const { return row.at(key); }
   size_t full_bytes = 0;      // kept_bytes() of the full cache's row on the same task
   double ratio() const;       // full_bytes over kept_bytes()
+  double bits() const;        // held for each number that the full cache has in 16; 0 when not told
   size_t kept_bytes() const;  // once the context is compressed, or at the end when that is not told
   const Figure* figure(const std::string& key) const;
 };

@@ -36,7 +36,7 @@ std::set<std::string> claimed_names(const std::vector<SummaryRow>& rows) {
 std::string summary_csv(const std::vector<SummaryRow>& rows) {
   std::string text =
       "suite,model,task,label,method,recipe,budget,samples,cache_bytes,cache_bytes_prompt,"
-      "cache_bytes_peak,cache_bytes_full,cache_ratio,compress_ms";
+      "cache_bytes_peak,cache_bytes_full,cache_ratio,cache_bits,compress_ms";
   for (const FigureKind& kind : figure_kinds()) {
     text += fmt::format(",{0},{0}_low,{0}_high,{0}_to_full,{0}_to_full_low,{0}_to_full_high", kind.key);
   }
@@ -48,10 +48,11 @@ std::string summary_csv(const std::vector<SummaryRow>& rows) {
     for (const char* key : {"suite", "model", "task", "label", "method", "recipe", "budget"}) {
       text += quoted(row.row.value(key, "")) + ",";
     }
-    text += fmt::format("{},{},{},{},{},{},{}", row.row.value("samples", 0), cache.value("bytes", size_t{0}),
-                        cache.value("bytes_prompt", size_t{0}), cache.value("bytes_peak", size_t{0}),
-                        cache.value("bytes_full", size_t{0}), shown(row.ratio()),
-                        row.row.contains("time") ? shown(row.row.at("time").value("compress_ms", NAN)) : "");
+    text +=
+        fmt::format("{},{},{},{},{},{},{},{}", row.row.value("samples", 0), cache.value("bytes", size_t{0}),
+                    cache.value("bytes_prompt", size_t{0}), cache.value("bytes_peak", size_t{0}),
+                    cache.value("bytes_full", size_t{0}), shown(row.ratio()), shown(row.bits()),
+                    row.row.contains("time") ? shown(row.row.at("time").value("compress_ms", NAN)) : "");
     for (const FigureKind& kind : figure_kinds()) {
       const Figure* figure = row.figure(kind.key);
       text += "," + (figure == nullptr ? ",," : shown(std::optional(figure->value)));

@@ -34,7 +34,8 @@ function tableColumns() {
     number('budget', (row) => row.budget, String),
     number('samples', (row) => row.samples, String),
     number('cache', (row) => row.bytes, shownBytes),
-    number('smaller', (row) => row.ratio, (value) => `${value.toFixed(2)}x`)];
+    number('smaller', (row) => row.ratio, (value) => `${value.toFixed(2)}x`),
+    number('bits a number', (row) => row.bits, (value) => value.toFixed(2))];
   for (const kind of kindsOfTask()) columns.push(...figureColumns(kind));
   if (!kindsOfTask().some((kind) => kind.key === 'ttft_ms') && rowsOfTask().some((row) => row.time.ttft_ms)) {
     columns.push(number('time to first token, ms', (row) => row.time.ttft_ms, (value) => value.toFixed(0)));
