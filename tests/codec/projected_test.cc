@@ -5,6 +5,7 @@
 #include <algorithm>  // std::max
 #include <cmath>      // std::abs
 #include <numeric>    // std::iota
+#include <utility>    // std::exchange
 
 #include "codec/f16.h"
 #include "codec/projected/half_matrix.h"
