@@ -3,7 +3,7 @@
 
 #include <memory>   // std::unique_ptr
 #include <string>   // std::string
-#include <variant>  // std::visit
+#include <variant>  // std::get_if
 #include <vector>   // std::vector
 
 #include "codec/block/block_form.h"    // make_block_form
