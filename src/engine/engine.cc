@@ -11,6 +11,7 @@
 #include "engine/biased_pages.h"   // BiasedPages
 #include "engine/cache_receipt.h"  // receipt_of, positions_in
 #include "engine/checked_options.h"
+#include "engine/checked_recipe.h"         // check_recipe
 #include "engine/compressor.h"             // Compressor
 #include "engine/form_fitter.h"            // FormFitter
 #include "engine/forward.h"                // Forward
@@ -80,34 +81,7 @@ struct Engine::Impl {
   }
 
   void check_recipe(const Recipe& recipe, PrefillMode prefill) const {
-    for (const std::string& kind : recipe.calibration_kinds()) recipe.calibration(kind);
-    for (const CalibrationPtr& given : recipe.calibrations) {
-      if (given->model_hash == hash) continue;
-      throw UsageError(
-          fmt::format("[profile] expected one of the model {} (hash {}), got one of {} (hash {}); make one "
-                      "with kvcompress "
-                      "calibrate {}",
-                      file.path(), hash, given->model, given->model_hash, given->kind));
-    }
-    if (recipe.needs().replay_chunk > 0 && prefill == PrefillMode::bounded) {
-      throw UsageError(
-          fmt::format("[prefill] expected exact with the score {}, which replays the whole prompt, got "
-                      "bounded; leave out "
-                      "--prefill bounded or take another recipe",
-                      recipe.score_kind));
-    }
-    const bool guards = recipe.store && recipe.store->guards() > 0;
-    if ((recipe.refit || guards) && prefill == PrefillMode::bounded) {
-      throw UsageError(
-          fmt::format("[prefill] expected exact with {}, which is settled at the prompt's end, got bounded; "
-                      "leave out --prefill bounded or take another recipe",
-                      recipe.refit ? "score.refit" : "store.guards"));
-    }
-    if (recipe.budget.unit == BudgetSettings::Unit::tokens && recipe.budget.tokens > context) {
-      throw UsageError(
-          fmt::format("[budget] expected at most the context of {} tokens, got {}; give a smaller budget",
-                      context, recipe.budget.tokens));
-    }
+    kvcompress::check_recipe(recipe, prefill, {file.path(), hash, context});
   }
 
   PageSizes sizes(const Recipe& recipe) const {

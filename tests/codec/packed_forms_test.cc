@@ -108,8 +108,8 @@ double norm_of(const std::vector<float>& row) {
 double limit_of(const PackedSettings& settings, const std::vector<float>& row) {
   const int head_dim = static_cast<int>(row.size());
   const auto* scalar = std::get_if<ScalarSettings>(&settings);
-  const Bound bound = scalar != nullptr ? bound_of(*scalar, head_dim)
-                                        : bound_of(std::get<BlockSettings>(settings), head_dim);
+  const Bound bound =
+      scalar != nullptr ? bound_of(*scalar, head_dim) : bound_of(std::get<BlockSettings>(settings), head_dim);
   const auto [low, high] = std::minmax_element(row.begin(), row.end());
   const double greatest = std::max(std::abs(double{*low}), std::abs(double{*high}));
   const double of = bound.of == Bound::Of::range      ? double{*high} - *low

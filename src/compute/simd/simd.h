@@ -26,9 +26,9 @@
 //   store_signed_bytes store_unsigned_bytes store_signed_parts store_unsigned_parts
 //                             64 numbers to bytes; the last two to numbers of two bytes in two parts, up to
 //                             kGreatestPartsSigned or kGreatestPartsUnsigned, see there
-//   widen_unsigned widen_signed  bytes as what dot_parts (of codes without sign with factors that have one) and
-//   dot_parts_signed (the other way round) multiply with both parts of numbers, into PartSums that begin as
-//   no_parts(); sum_of_parts() as floats
+//   widen_unsigned widen_signed  bytes as what dot_parts (of codes without sign with factors that have one)
+//   and dot_parts_signed (the other way round) multiply with both parts of numbers, into PartSums that begin
+//   as no_parts(); sum_of_parts() as floats
 // and, where KVC_HAS_BF16_DOT is 1:
 //   Bf16Pairs                 16 lanes of two bfloat16 each
 //   dot(pairs, pairs, sum)    sum + a.x * b.x + a.y * b.y for each lane, accumulated in float32
