@@ -147,7 +147,7 @@ INSTANTIATE_TEST_SUITE_P(
         CallCase{{"snapkv", {"score.windw=3"}, ""}, {"[--set 'score.windw=3']", "did you mean 'window'?"}},
         CallCase{{"snapkv", {"score.window=x\n\xff"}, ""}, {"'x\\x0a\\xff'"}},
         CallCase{{"snapkv", {"score.kind=a,b"}, ""}, {"expected the name of an answer"}},
-        CallCase{{"snapkv", {"store=q4"}, ""}, {"store: expected a known answer, got 'q4'", "'f16'"}},
+        CallCase{{"snapkv", {"store=f17"}, ""}, {"store: expected a known answer, got 'f17'", "'f16'"}},
         CallCase{{"snapkv", {"store.bits=4"}, ""}, {"store.bits", "unknown key 'bits'"}}));
 
 const std::string kRefit = "score.refit=attention_matching", kGrow = "budget.decode=grow";
