@@ -4,8 +4,8 @@
 
 #include <functional>  // std::function
 
-namespace CLI {
-class App;  // its header takes seconds to compile
+namespace CLI {  // NOLINT(readability-identifier-naming): CLI11 names it
+class App;       // its header takes seconds to compile
 }
 
 namespace kvcompress {

@@ -8,8 +8,8 @@
 #include "engine/engine.h"  // EngineOptions, SamplingOptions
 #include "policy/recipe.h"  // Recipe
 
-namespace CLI {
-class App;  // its header takes seconds to compile
+namespace CLI {  // NOLINT(readability-identifier-naming): CLI11 names it
+class App;       // its header takes seconds to compile
 }
 
 namespace kvcompress {

@@ -8,8 +8,8 @@
 
 namespace kvcompress {
 
-// Of settings that are not fitted to a head (StorePolicy::fit(); codec/projected makes those). Throws
-// UsageError for settings that a head of this many channels does not allow.
+// Of settings that are not fitted to a head (StorePolicy::projection_fit(); codec/projected makes those).
+// Throws UsageError for settings that a head of this many channels does not allow.
 std::unique_ptr<PackedForm> make_packed_form(const PackedSettings& settings, int head_dim);
 
 }  // namespace kvcompress

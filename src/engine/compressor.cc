@@ -80,8 +80,8 @@ int window_capacity(const Recipe& recipe) {
     const double reach = std::log(1e-6) / std::log(needs.attention_decay);
     capacity = std::max(capacity, std::clamp<int64_t>(static_cast<int64_t>(reach), 1, 1024));
   }
-  if (recipe.store && recipe.store->fit() != nullptr) {
-    capacity = std::max<int64_t>(capacity, recipe.store->fit()->query_window());
+  if (recipe.store && recipe.store->projection_fit() != nullptr) {
+    capacity = std::max<int64_t>(capacity, recipe.store->projection_fit()->query_window());
   }
   return static_cast<int>(capacity);
 }

@@ -42,7 +42,7 @@ bool FormFitter::ready(const Sequence& sequence, size_t index) const {
   const int64_t held =
       sequence.cache.head(static_cast<int>(index / heads), static_cast<int>(index % heads)).length();
   if (held < store.sinks() + store.recent() + kPageSlots) return false;
-  return sequence.compressed || held >= store.fit()->fit_tokens();
+  return sequence.compressed || held >= store.projection_fit()->fit_tokens();
 }
 
 std::shared_ptr<const FittedForm> FormFitter::fitted(const Sequence& sequence, int layer, int head,
@@ -64,8 +64,8 @@ std::shared_ptr<const FittedForm> FormFitter::fitted(const Sequence& sequence, i
   input.keys = tokens.keys;
   input.values = tokens.values;
   const QueryWindow& window = sequence.observed.window;
-  const int queries = std::min(store.fit()->query_window(), window.filled());
-  if (queries == 0 && store.fit()->query_window() > 0) {
+  const int queries = std::min(store.projection_fit()->query_window(), window.filled());
+  if (queries == 0 && store.projection_fit()->query_window() > 0) {
     throw std::logic_error("[store] a fit wants queries that the sequence has not remembered");
   }
   if (queries > 0) {
@@ -74,12 +74,13 @@ std::shared_ptr<const FittedForm> FormFitter::fitted(const Sequence& sequence, i
   }
   input.output_metric = metric;
   input.calibration = sequence.recipe.calibration(store.calibration_kind());
-  return std::make_shared<FittedForm>(make_projected_form(settings, store.fit()->fit(input)), memory_);
+  return std::make_shared<FittedForm>(make_projected_form(settings, store.projection_fit()->fit(input)),
+                                      memory_);
 }
 
 void FormFitter::fit(Sequence& sequence) {
   const StorePolicy* store = sequence.recipe.store.get();
-  if (store == nullptr || store->fit() == nullptr) return;
+  if (store == nullptr || store->projection_fit() == nullptr) return;
   const auto heads = static_cast<size_t>(config_.kv_heads);
   sequence.forms.resize(heads * static_cast<size_t>(config_.layers));
   std::vector<size_t> wanting;
@@ -91,7 +92,7 @@ void FormFitter::fit(Sequence& sequence) {
     const size_t index = wanting[static_cast<size_t>(i)];
     const int layer = static_cast<int>(index / heads), head = static_cast<int>(index % heads);
     std::vector<float> metric;
-    if (store->fit()->wants_output_metric()) metric = output_metric(model_, layer, head);
+    if (store->projection_fit()->wants_output_metric()) metric = output_metric(model_, layer, head);
     forms[static_cast<size_t>(i)] = fitted(sequence, layer, head, metric);
   });
   for (size_t i = 0; i < wanting.size(); ++i) adopt(sequence, wanting[i], std::move(forms[i]));

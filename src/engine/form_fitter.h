@@ -1,5 +1,5 @@
-// Fits the forms of a store that asks for it (StorePolicy::fit()) to the heads of a sequence, each when it is
-// first to be packed: from the exact tokens it holds, its newest queries, or a calibration.
+// Fits the forms of a store that asks for it (StorePolicy::projection_fit()) to the heads of a sequence, each
+// when it is first to be packed: from the exact tokens it holds, its newest queries, or a calibration.
 #pragma once
 
 #include <cstdint>  // int64_t

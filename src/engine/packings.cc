@@ -34,7 +34,7 @@ PageSizes Packings::sizes(const Recipe& recipe) {
   for (const Packing& packing : of(recipe)) {
     if (packing.pool != nullptr) sizes.packed = std::max(sizes.packed, packing.pool->page_bytes());
   }
-  if (recipe.store->fit() == nullptr) return sizes;
+  if (recipe.store->projection_fit() == nullptr) return sizes;
   for (int layer = 0; layer < layers_; ++layer) {
     for (int head = 0; head < kv_heads_; ++head) {
       const auto settings = std::get<ProjectedSettings>(recipe.store->packed(layer, head, kv_heads_));

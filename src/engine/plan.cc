@@ -17,7 +17,7 @@ constexpr double kPackedWaste = 0.25;
 
 // Tokens that a head holds, at most, before a form is fitted to it.
 int64_t unpacked_before(const Recipe& recipe) {
-  const ProjectionFit* fit = recipe.store->fit();
+  const ProjectionFit* fit = recipe.store->projection_fit();
   return fit == nullptr ? 0 : fit->fit_tokens() - 1;
 }
 

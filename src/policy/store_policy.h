@@ -65,7 +65,7 @@ class StorePolicy : public Answer {
 
   virtual PackedSettings packed(int layer, int kv_head, int kv_heads) const = 0;
   // What fits ProjectedSettings to a head; null where packed() gives no such.
-  virtual const ProjectionFit* fit() const { return nullptr; }
+  virtual const ProjectionFit* projection_fit() const { return nullptr; }
   // For the receipt: "keys 4 bit, values 4 bit, rotated".
   virtual std::string describe() const = 0;
 

@@ -183,7 +183,7 @@ TEST(AttentionOutputs, AreSoftmaxAveragesOfValues) {
 
 TEST(StoreSvd, RestoresWhatHasTheRank) {
   const Head head(low_rank_rows(kTokens, kDim, 4, 11), low_rank_rows(kTokens, kDim, 6, 13), {});
-  const Projection projection = store("svd")->fit()->fit(head.input(4, 6));
+  const Projection projection = store("svd")->projection_fit()->fit(head.input(4, 6));
   EXPECT_LT(error(restored(projection.keys, head.keys), head.keys), 1e-8);
   EXPECT_LT(error(restored(projection.values, head.values), head.values), 1e-8);
 }
@@ -201,7 +201,7 @@ TEST(StoreThink, KeepsTheChannelsThatQueriesMeet) {
     if (i % kDim == 2) head.queries[i] *= 1e-3F;
     if (i % kDim == 3) head.queries[i] *= 50;
   }
-  const Projection projection = store("think")->fit()->fit(head.input(2, kDim));
+  const Projection projection = store("think")->projection_fit()->fit(head.input(2, kDim));
   EXPECT_EQ(projection.keys.kept, (std::vector<int32_t>{9, 12}));
   EXPECT_EQ(projection.keys.mean, std::vector<float>(kDim));
   EXPECT_EQ(restored(projection.values, head.values), head.values);
@@ -217,7 +217,7 @@ TEST(StoreChannels, CountsVarianceAndWhatTheOutputMakesOfIt) {
   }
   head.metric[5 * kDim + 5] = 1e-6F;  // what the layer's output ignores
   head.metric[7 * kDim + 7] = 100;
-  const Projection projection = store("channels")->fit()->fit(head.input(2, 1));
+  const Projection projection = store("channels")->projection_fit()->fit(head.input(2, 1));
   EXPECT_EQ(projection.keys.kept, (std::vector<int32_t>{4, 6}));
   EXPECT_EQ(projection.values.kept, (std::vector<int32_t>{7}));
   EXPECT_FLOAT_EQ(projection.keys.mean[1], 100);
@@ -241,8 +241,8 @@ TEST(StoreDistillation, ItsLogitsAreNearerThanThoseOfPlainAxes) {
   for (size_t i = 0; i < queries.size(); ++i) queries[i] -= static_cast<float>(3 + i % kDim);
   const Head head(normals(kTokens * kDim, 42), normals(kTokens * kDim, 43), queries);
   const ProjectionInput input = head.input(6, 6);
-  const Projection distilled = store("distillation")->fit()->fit(input),
-                   plain = store("svd")->fit()->fit(input);
+  const Projection distilled = store("distillation")->projection_fit()->fit(input),
+                   plain = store("svd")->projection_fit()->fit(input);
   EXPECT_LT(logit_error(distilled.keys, head, queries), 0.1 * logit_error(plain.keys, head, queries));
 }
 
@@ -280,7 +280,7 @@ class Calibrated : public testing::Test {
     input.head_dim = kDim;
     input.key_rank = input.value_rank = 1;
     input.calibration = &profile_;
-    return store(name)->fit()->fit(input);
+    return store(name)->projection_fit()->fit(input);
   }
   // The channel that the first axis lies along.
   static int axis(const ProjectionSide& side) {

@@ -248,7 +248,7 @@ void archive_sequence(Archive& archive, Sequence& sequence, const ModelConfig& c
          key_ranks, layer_weights, compress_s] = sequence;
   static_cast<void>(recipe), static_cast<void>(prefill), static_cast<void>(page_sizes);
   static_cast<void>(compress_s);
-  if (recipe.store && recipe.store->fit() != nullptr) {
+  if (recipe.store && recipe.store->projection_fit() != nullptr) {
     forms.resize(static_cast<size_t>(config.layers) * config.kv_heads);
     for (size_t index = 0; index < forms.size(); ++index) {
       archive_form(archive, sequence, index, config, restorer);

@@ -15,7 +15,7 @@ class ProjectedStore : public StorePolicy, public ProjectionFit {
   std::string problem() const override;
   PackedSettings packed(int layer, int kv_head, int kv_heads) const override;
   std::string describe() const override;
-  const ProjectionFit* fit() const override { return this; }
+  const ProjectionFit* projection_fit() const override { return this; }
   int64_t fit_tokens() const override { return fit_tokens_; }
 
  protected:

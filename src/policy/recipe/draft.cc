@@ -244,7 +244,7 @@ void RecipeDraft::check_settled_once(const Recipe& recipe) const {
           "expected positions original, because keys are fitted where they were read; set "
           "budget.positions=original");
   }
-  if (recipe.refit && recipe.store && recipe.store->fit() != nullptr) {
+  if (recipe.refit && recipe.store && recipe.store->projection_fit() != nullptr) {
     clash(refit, fmt::format("{} {}", place("store"), recipe.store_kind),
           "expected a store that is not fitted to the head, because its tokens change with the refit; set "
           "store.kind=scalar");
