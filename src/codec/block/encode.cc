@@ -4,6 +4,7 @@
 #include <bit>        // std::bit_cast
 #include <cmath>      // std::abs, std::sqrt
 #include <cstring>    // std::memcpy
+#include <limits>     // std::numeric_limits
 #include <vector>     // std::vector
 
 #include "codec/f16.h"  // f16_from_f32, kF16Max
@@ -55,7 +56,9 @@ uint32_t encode_integers(const Element& element, const Block& block) {
     if (std::abs(block.x[i]) > std::abs(extreme)) extreme = block.x[i];
   }
   const float scale = element.bits == 8 ? std::abs(extreme) / 127 : extreme / -8;
-  write_codes(element, block, scale != 0 ? 1 / scale : 0);
+  // A scale too small to have an inverse is 0 in f16, whatever the codes are.
+  const bool invertible = std::abs(scale) >= std::numeric_limits<float>::min();
+  write_codes(element, block, invertible ? 1 / scale : 0);
   return f16_from_f32(scale);
 }
 
