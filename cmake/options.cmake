@@ -12,7 +12,7 @@ set(KVC_LLAMA pinned CACHE STRING "Where llama.cpp is from when KVC_LLAMA_DIR is
 set_property(CACHE KVC_LLAMA PROPERTY STRINGS pinned system)
 set(KVC_LLAMA_DIR "" CACHE PATH "A built llama.cpp tree: source in DIR/src, static build in DIR/build")
 set(KVC_PROGRAM_DIR "" CACHE PATH "Where the program kvcompress is put; empty: the build folder")
-set(KVC_KERNEL_ISAS default CACHE STRING "Instruction sets to compile kernels for, of avx2, avx512, avx512_bf16, neon; none: the scalar twins only")
+set(KVC_KERNEL_ISAS default CACHE STRING "Instruction sets to compile kernels for, of avx2, avx512, avx512_bf16, neon; default: all of this processor family; narrowest: one; none: the scalar twins only")
 
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)

@@ -9,7 +9,7 @@ set(KVC_ISA_FLAGS_avx512_bf16 ${KVC_ISA_FLAGS_avx512} -mavx512bf16 -mavx512vnni)
 set(KVC_ISA_FLAGS_neon "")
 if(KVC_KERNEL_ISAS STREQUAL "none")
   set(KVC_ISAS "")
-elseif(NOT KVC_KERNEL_ISAS STREQUAL "default")
+elseif(NOT KVC_KERNEL_ISAS MATCHES "^(default|narrowest)$")
   set(KVC_ISAS ${KVC_KERNEL_ISAS})
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   set(KVC_ISAS avx2 avx512 avx512_bf16)
@@ -17,6 +17,9 @@ elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
   set(KVC_ISAS neon)
 else()
   set(KVC_ISAS "")
+endif()
+if(KVC_KERNEL_ISAS STREQUAL "narrowest")
+  list(SUBLIST KVC_ISAS 0 1 KVC_ISAS)
 endif()
 
 add_library(kvc_flags INTERFACE)
@@ -30,11 +33,11 @@ foreach(isa IN LISTS KVC_ISAS)
   target_compile_definitions(kvc_flags INTERFACE KVC_HAVE_${upper}=1)
 endforeach()
 if(KVC_SANITIZE)
-  target_compile_options(kvc_flags INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  # Kernels have AddressSanitizer alone: they are five times as long to compile with both, and their scalar twins have both.
+  target_compile_options(kvc_flags INTERFACE
+    -fsanitize=address$<$<NOT:$<BOOL:$<TARGET_PROPERTY:KVC_IS_KERNELS>>>:,undefined> -fno-sanitize-recover=all
+    -fno-omit-frame-pointer)
   target_link_options(kvc_flags INTERFACE -fsanitize=address,undefined)
-endif()
-if(KVC_FUZZ)
-  target_compile_options(kvc_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 if(KVC_COVERAGE)
   target_compile_options(kvc_flags INTERFACE --coverage)
@@ -43,6 +46,11 @@ endif()
 
 set(KVC_RUNGS "")   # libraries of the rungs so far, the highest first
 set(KVC_OBJECTS "") # their objects, for libkvcompress
+
+# What reads outside bytes for the fuzz targets; to count the branches of all code doubles its compile time.
+set(KVC_FUZZED_RUNGS base policy codec cache model engine)
+# Nothing in these is hot.
+set(KVC_UNHURRIED_RUNGS eval bench cli)
 
 # The rungs below dense math know nothing of llama.cpp.
 set(KVC_RUNGS_WITHOUT_LLAMA base compute policy codec cache attention)
@@ -78,6 +86,7 @@ function(kvc_add_rung name)
       add_library(${library}_${isa} OBJECT ${isa_sources})
       target_link_libraries(${library}_${isa} PRIVATE kvc_flags ${third_party})
       target_compile_options(${library}_${isa} PRIVATE ${KVC_ISA_FLAGS_${isa}} -ffp-contract=fast)
+      set_target_properties(${library}_${isa} PROPERTIES KVC_IS_KERNELS ON)
       target_compile_definitions(${library}_${isa} PRIVATE KVC_ISA=${isa} KVC_ISA_IS_${isa}=1)
       list(APPEND isa_objects $<TARGET_OBJECTS:${library}_${isa}>)
     endforeach()
@@ -89,6 +98,12 @@ function(kvc_add_rung name)
   if(sources)
     add_library(${library} STATIC ${sources} ${isa_objects})
     target_link_libraries(${library} PUBLIC kvc_flags ${KVC_RUNGS} ${third_party})
+    if(KVC_FUZZ AND name IN_LIST KVC_FUZZED_RUNGS)
+      target_compile_options(${library} PRIVATE -fsanitize=fuzzer-no-link)
+    endif()
+    if(KVC_SANITIZE AND name IN_LIST KVC_UNHURRIED_RUNGS)
+      target_compile_options(${library} PRIVATE -O0)  # under sanitizers it takes longer to compile than to run
+    endif()
     if(NOT CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
       # x86-64's baseline has no fused multiply-add; without them the plain twins give the same numbers everywhere.
       target_compile_options(${library} PRIVATE -ffp-contract=off)
@@ -104,7 +119,12 @@ function(kvc_add_rung name)
       set_target_properties(kvcompress PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${KVC_PROGRAM_DIR})
     endif()
   endif()
-  if(KVC_BUILD_TESTS)
+  # Cross-compiled, only the rungs with kernels are tested: base and cache have nothing of another machine's.
+  if(KVC_BUILD_TESTS AND NOT (KVC_KERNELS_ONLY AND NOT isa_sources))
     kvc_add_tests(${name})
+    # Sanitized tests take longer to compile than to run, but for those that compute what kernels should give.
+    if(KVC_SANITIZE AND NOT isa_sources AND TARGET tests_${name})
+      target_compile_options(tests_${name} PRIVATE -O0)
+    endif()
   endif()
 endfunction()

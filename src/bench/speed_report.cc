@@ -2,8 +2,9 @@
 
 #include <fmt/format.h>  // fmt::format
 
-#include <algorithm>   // std::max
-#include <filesystem>  // std::filesystem::path
+#include <algorithm>          // std::max
+#include <filesystem>         // std::filesystem::path
+#include <nlohmann/json.hpp>  // nlohmann::ordered_json
 
 #include "eval/table.h"  // Table
 

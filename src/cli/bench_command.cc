@@ -1,5 +1,6 @@
 // kvcompress bench: speed by depth, batch and recipe, beside what the machine can do.
-#include <CLI/CLI.hpp>  // CLI::App
+#include <CLI/CLI.hpp>        // CLI::App
+#include <nlohmann/json.hpp>  // nlohmann::ordered_json
 
 #include "bench/machine_facts.h"  // machine_facts
 #include "bench/speed_report.h"   // speed_json

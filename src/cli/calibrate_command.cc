@@ -2,7 +2,8 @@
 #include <fmt/format.h>        // fmt::format
 #include <kvcompress/error.h>  // UsageError
 
-#include <CLI/CLI.hpp>  // CLI::App
+#include <CLI/CLI.hpp>        // CLI::App
+#include <nlohmann/json.hpp>  // nlohmann::ordered_json
 
 #include "base/file.h"  // write_file
 #include "base/text.h"  // format_bytes

@@ -2,9 +2,10 @@
 #include <fmt/format.h>        // fmt::format
 #include <kvcompress/error.h>  // UsageError, Cancelled
 
-#include <CLI/CLI.hpp>  // CLI::App
-#include <cstdlib>      // std::getenv
-#include <filesystem>   // std::filesystem::path
+#include <CLI/CLI.hpp>        // CLI::App
+#include <cstdlib>            // std::getenv
+#include <filesystem>         // std::filesystem::path
+#include <nlohmann/json.hpp>  // nlohmann::ordered_json
 
 #include "base/file.h"            // write_file
 #include "bench/machine_facts.h"  // build_facts, physical_cores

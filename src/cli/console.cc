@@ -5,9 +5,10 @@
 #include <kvcompress/error.h>  // IoError, Cancelled
 #include <unistd.h>            // read, write
 
-#include <algorithm>  // std::replace
-#include <cerrno>     // errno
-#include <cstring>    // std::strerror
+#include <algorithm>          // std::replace
+#include <cerrno>             // errno
+#include <cstring>            // std::strerror
+#include <nlohmann/json.hpp>  // nlohmann::ordered_json
 
 #include "cli/interrupt.h"      // interrupted
 #include "eval/receipt_json.h"  // Json, dump

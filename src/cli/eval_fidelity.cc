@@ -1,5 +1,7 @@
 #include <kvcompress/error.h>  // UsageError
 
+#include <nlohmann/json.hpp>  // nlohmann::ordered_json
+
 #include "cli/console.h"       // log_info
 #include "cli/eval_flags.h"    // EvalFlags
 #include "cli/interrupt.h"     // StopOnInterrupt

@@ -1,6 +1,8 @@
 #include <fmt/format.h>        // fmt::format
 #include <kvcompress/error.h>  // UsageError
 
+#include <nlohmann/json.hpp>  // nlohmann::ordered_json
+
 #include "cli/console.h"       // log_info
 #include "cli/eval_flags.h"    // EvalFlags
 #include "cli/interrupt.h"     // StopOnInterrupt

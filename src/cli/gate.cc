@@ -3,9 +3,10 @@
 #include <fmt/format.h>        // fmt::format
 #include <kvcompress/error.h>  // UsageError
 
-#include <array>    // std::array
-#include <cstdlib>  // std::strtod
-#include <utility>  // std::pair
+#include <array>              // std::array
+#include <cstdlib>            // std::strtod
+#include <nlohmann/json.hpp>  // nlohmann::ordered_json
+#include <utility>            // std::pair
 
 #include "base/nearest_name.h"  // nearest_name
 

@@ -2,7 +2,8 @@
 #include <fmt/format.h>        // fmt::format
 #include <kvcompress/error.h>  // UsageError
 
-#include <CLI/CLI.hpp>  // CLI::App
+#include <CLI/CLI.hpp>        // CLI::App
+#include <nlohmann/json.hpp>  // nlohmann::ordered_json
 
 #include "base/text.h"  // format_bytes, format_count
 #include "cli/commands.h"

@@ -2,7 +2,8 @@
 
 #include <fmt/format.h>  // fmt::format
 
-#include <algorithm>  // std::min
+#include <algorithm>          // std::min
+#include <nlohmann/json.hpp>  // nlohmann::ordered_json
 
 #include "base/text.h"  // format_bytes, format_count, format_duration
 

@@ -2,8 +2,9 @@
 #include <fmt/format.h>        // fmt::format
 #include <kvcompress/error.h>  // UsageError
 
-#include <CLI/CLI.hpp>  // CLI::App
-#include <filesystem>   // std::filesystem::is_directory
+#include <CLI/CLI.hpp>        // CLI::App
+#include <filesystem>         // std::filesystem::is_directory
+#include <nlohmann/json.hpp>  // nlohmann::ordered_json
 
 #include "base/file.h"  // write_file
 #include "cli/commands.h"

@@ -1,5 +1,7 @@
 #include "cli/result.h"
 
+#include <nlohmann/json.hpp>  // nlohmann::ordered_json
+
 #include "base/file.h"    // write_file
 #include "cli/console.h"  // write_output, log_error
 

@@ -2,8 +2,9 @@
 #include <fmt/format.h>        // fmt::format
 #include <kvcompress/error.h>  // UsageError, Cancelled
 
-#include <CLI/CLI.hpp>  // CLI::App
-#include <filesystem>   // std::filesystem::path
+#include <CLI/CLI.hpp>        // CLI::App
+#include <filesystem>         // std::filesystem::path
+#include <nlohmann/json.hpp>  // nlohmann::ordered_json
 
 #include "base/file.h"   // write_file
 #include "base/timer.h"  // Timer

@@ -1,7 +1,8 @@
 #include <fmt/format.h>  // fmt::format
 
-#include <cmath>       // std::isnan
-#include <filesystem>  // std::filesystem::path
+#include <cmath>              // std::isnan
+#include <filesystem>         // std::filesystem::path
+#include <nlohmann/json.hpp>  // nlohmann::ordered_json
 
 #include "eval/fidelity.h"
 #include "eval/table.h"  // Table

@@ -1,6 +1,7 @@
 #include <fmt/format.h>  // fmt::format
 
-#include <filesystem>  // std::filesystem::path
+#include <filesystem>         // std::filesystem::path
+#include <nlohmann/json.hpp>  // nlohmann::ordered_json
 
 #include "eval/perplexity.h"
 #include "eval/table.h"  // Table

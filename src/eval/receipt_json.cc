@@ -1,5 +1,7 @@
 #include "eval/receipt_json.h"
 
+#include <nlohmann/json.hpp>  // nlohmann::ordered_json
+
 namespace kvcompress {
 
 Json to_json(const CacheReceipt& cache, bool with_kept) {

@@ -1,7 +1,7 @@
 // Receipts as JSON: the keys that every command shares.
 #pragma once
 
-#include <nlohmann/json.hpp>  // nlohmann::ordered_json
+#include <nlohmann/json_fwd.hpp>  // nlohmann::ordered_json
 
 #include "engine/receipt.h"  // CacheReceipt, TimeReceipt, Receipt
 

@@ -2,7 +2,8 @@
 
 #include <fmt/format.h>  // fmt::format
 
-#include <filesystem>  // std::filesystem::path
+#include <filesystem>         // std::filesystem::path
+#include <nlohmann/json.hpp>  // nlohmann::ordered_json
 
 #include "eval/table.h"  // Table
 

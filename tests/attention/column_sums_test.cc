@@ -105,22 +105,21 @@ TEST(ColumnSums, EqualTheDefinition) {
                         {257, 90, 41, 50, {.holes = 0.1, .gaps = true}},
                         {330, 23, 5, 33, {.holes = 0.2, .bias = true, .empty_page = 2}}};
   uint32_t seed = 900;
-  for (const int head_dim : {64, 80, 128, 256}) {
-    for (const int group : {1, 3, 7, 8}) {
-      for (const Case& c : cases) {
-        const AttentionShape shape = make_shape(head_dim, group, c.window);
-        const TestCache cache(c.tokens, head_dim, c.options, ++seed);
-        const Chunk chunk = last_queries(cache, c.queries, shape, seed);
-        const std::vector<double> expected = sums_by_definition(cache, chunk, shape);
-        for (const Isa isa : supported_isas()) {
-          for (const Precision precision : {Precision::exact, Precision::fast}) {
-            const Result result = prefill(cache, chunk, shape, precision, 2, isa, c.step);
-            const bool rounds = precision == Precision::fast && isa == Isa::avx512_bf16;
-            ASSERT_NO_FATAL_FAILURE(
-                expect_sums(result.sums, expected, rounds,
-                            std::string(name(isa)) + " head_dim " + std::to_string(head_dim) + " group " +
-                                std::to_string(group) + " tokens " + std::to_string(c.tokens)));
-          }
+  const std::pair<int, int> shapes[] = {{64, 3}, {80, 1}, {128, 7}, {256, 8}, {64, 8}, {80, 7}};
+  for (const auto& [head_dim, group] : shapes) {
+    for (const Case& c : cases) {
+      const AttentionShape shape = make_shape(head_dim, group, c.window);
+      const TestCache cache(c.tokens, head_dim, c.options, ++seed);
+      const Chunk chunk = last_queries(cache, c.queries, shape, seed);
+      const std::vector<double> expected = sums_by_definition(cache, chunk, shape);
+      for (const Isa isa : supported_isas()) {
+        for (const Precision precision : {Precision::exact, Precision::fast}) {
+          const Result result = prefill(cache, chunk, shape, precision, 2, isa, c.step);
+          const bool rounds = precision == Precision::fast && isa == Isa::avx512_bf16;
+          ASSERT_NO_FATAL_FAILURE(
+              expect_sums(result.sums, expected, rounds,
+                          std::string(name(isa)) + " head_dim " + std::to_string(head_dim) + " group " +
+                              std::to_string(group) + " tokens " + std::to_string(c.tokens)));
         }
       }
     }

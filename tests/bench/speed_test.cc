@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <kvcompress/error.h>
 
+#include <nlohmann/json.hpp>  // nlohmann::ordered_json
+
 #include "bench/speed_report.h"
 #include "support/fixtures.h"
 #include "support/tiny_gguf.h"

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <kvcompress/error.h>
 
+#include <nlohmann/json.hpp>  // nlohmann::ordered_json
+
 namespace kvcompress {
 namespace {
 

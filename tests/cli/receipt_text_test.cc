@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>  // nlohmann::ordered_json
+
 namespace kvcompress {
 namespace {
 

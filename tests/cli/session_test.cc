@@ -170,34 +170,31 @@ TEST_F(RealModelSession, ContinuesToTheSameText) {
   const std::string session = folder_.file("session"), document = text();
   const std::vector<std::vector<std::string>> recipes = {
       {"--recipe", "full"},
-      {"--recipe", "snapkv", "--budget", "512"},
       {"--recipe", "h2o", "--budget", "512"},
       {"--recipe", "streaming_llm_rolling", "--budget", "512"},
-      {"--recipe", "rotated_q4"},
       {"--recipe", "snapkv+rotated_q4", "--budget", "512"},
-      {"--recipe", "kvzip", "--budget", "512"},
   };
   const auto program = [&](std::vector<std::string> arguments, const std::vector<std::string>& more) {
     arguments.insert(arguments.begin(), {"run", "-m", model.string(), "-q", "-t", "2"});
     arguments.insert(arguments.end(), more.begin(), more.end());
     return run_program(arguments);
   };
-  for (const std::vector<std::string>& recipe : recipes) {
+  for (size_t i = 0; i < recipes.size(); ++i) {
+    const std::vector<std::string>& recipe = recipes[i];
     const Outcome saved = program({"-f", document, "-n", "0", "--save-session", session, "--json"}, recipe);
     ASSERT_EQ(saved.code, 0) << saved.err;
     EXPECT_GT(saved.json()["cache"]["tokens_seen"], 900);
-    for (const std::vector<std::string>& sampling :
-         {std::vector<std::string>{"--greedy"}, {"--temp", "1", "--seed", "7"}}) {
-      std::vector<std::string> whole = {"-f",         document, "-p", "What does chapter 40 tell of?",
-                                        "--question", "hidden", "-n", "24"};
-      whole.insert(whole.end(), recipe.begin(), recipe.end());
-      const Outcome expected = program(whole, sampling);
-      const Outcome loaded =
-          program({"--load-session", session, "-p", "What does chapter 40 tell of?", "-n", "24"}, sampling);
-      EXPECT_EQ(loaded.code, 0) << loaded.err;
-      EXPECT_EQ(loaded.out, expected.out) << recipe[1] << ' ' << sampling[0];
-      EXPECT_GT(loaded.out.size(), 10U);
-    }
+    const auto sampling = i % 2 == 0 ? std::vector<std::string>{"--greedy"}
+                                     : std::vector<std::string>{"--temp", "1", "--seed", "7"};
+    std::vector<std::string> whole = {"-f",         document, "-p", "What does chapter 40 tell of?",
+                                      "--question", "hidden", "-n", "24"};
+    whole.insert(whole.end(), recipe.begin(), recipe.end());
+    const Outcome expected = program(whole, sampling);
+    const Outcome loaded =
+        program({"--load-session", session, "-p", "What does chapter 40 tell of?", "-n", "24"}, sampling);
+    EXPECT_EQ(loaded.code, 0) << loaded.err;
+    EXPECT_EQ(loaded.out, expected.out) << recipe[1] << ' ' << sampling[0];
+    EXPECT_GT(loaded.out.size(), 10U);
   }
 }
 

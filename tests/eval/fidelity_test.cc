@@ -3,7 +3,8 @@
 #include <gtest/gtest.h>
 #include <kvcompress/error.h>
 
-#include <fstream>  // std::ofstream
+#include <fstream>            // std::ofstream
+#include <nlohmann/json.hpp>  // nlohmann::ordered_json
 
 #include "support/fixtures.h"
 #include "support/tiny_gguf.h"

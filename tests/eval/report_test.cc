@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
-#include <algorithm>  // std::count
+#include <algorithm>          // std::count
+#include <nlohmann/json.hpp>  // nlohmann::ordered_json
 
 #include "eval/report/markdown.h"
 #include "eval/report/page.h"

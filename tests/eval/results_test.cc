@@ -5,8 +5,9 @@
 #include <sys/wait.h>      // waitpid
 #include <unistd.h>        // fork
 
-#include <csignal>  // std::signal
-#include <fstream>  // std::ofstream
+#include <csignal>            // std::signal
+#include <fstream>            // std::ofstream
+#include <nlohmann/json.hpp>  // nlohmann::ordered_json
 
 #include "eval/compare/context_result.h"  // stored, task_figures
 #include "eval/compare/results_folder.h"

@@ -3,8 +3,9 @@
 #include <gtest/gtest.h>
 #include <kvcompress/error.h>
 
-#include <cmath>    // std::isnan
-#include <numeric>  // std::accumulate
+#include <cmath>              // std::isnan
+#include <nlohmann/json.hpp>  // nlohmann::ordered_json
+#include <numeric>            // std::accumulate
 
 #include "eval/task_prompt.h"
 #include "eval/task_report.h"

@@ -3,10 +3,11 @@
 #include <fmt/format.h>        // fmt::format
 #include <kvcompress/error.h>  // Error
 
-#include <ctime>       // std::time, gmtime_r
-#include <filesystem>  // std::filesystem::path
-#include <set>         // std::set
-#include <span>        // std::span
+#include <ctime>              // std::time, gmtime_r
+#include <filesystem>         // std::filesystem::path
+#include <nlohmann/json.hpp>  // nlohmann::ordered_json
+#include <set>                // std::set
+#include <span>               // std::span
 
 #include "eval/compare/cells.h"      // plan_units
 #include "eval/compare/problems.h"   // Problems

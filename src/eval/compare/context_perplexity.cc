@@ -1,5 +1,6 @@
 // Results of the task `ppl`.
-#include <algorithm>  // std::max
+#include <algorithm>          // std::max
+#include <nlohmann/json.hpp>  // nlohmann::ordered_json
 
 #include "eval/compare/context_result.h"
 #include "eval/compare/stored_parts.h"  // accumulate

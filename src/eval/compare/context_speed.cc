@@ -1,4 +1,6 @@
 // Results of the task `speed`: what one user waits for, measured alone.
+#include <nlohmann/json.hpp>  // nlohmann::ordered_json
+
 #include "base/statistics.h"  // median
 #include "eval/compare/context_result.h"
 

@@ -1,6 +1,7 @@
 // Results of the tasks with questions.
-#include <algorithm>  // std::any_of
-#include <cmath>      // std::isnan
+#include <algorithm>          // std::any_of
+#include <cmath>              // std::isnan
+#include <nlohmann/json.hpp>  // nlohmann::ordered_json
 
 #include "eval/compare/context_result.h"
 #include "eval/compare/stored_parts.h"  // number, accumulate

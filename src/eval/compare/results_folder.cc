@@ -7,8 +7,9 @@
 #include <sys/stat.h>          // fstat
 #include <unistd.h>            // fsync, ftruncate
 
-#include <cstring>     // std::strerror
-#include <filesystem>  // std::filesystem::create_directories
+#include <cstring>            // std::strerror
+#include <filesystem>         // std::filesystem::create_directories
+#include <nlohmann/json.hpp>  // nlohmann::ordered_json
 
 #include "base/file.h"  // read_file
 

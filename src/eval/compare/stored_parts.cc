@@ -1,7 +1,8 @@
 #include "eval/compare/stored_parts.h"
 
-#include <cmath>   // std::isnan
-#include <limits>  // std::numeric_limits
+#include <cmath>              // std::isnan
+#include <limits>             // std::numeric_limits
+#include <nlohmann/json.hpp>  // nlohmann::ordered_json
 
 namespace kvcompress {
 

@@ -1,8 +1,9 @@
 // A suite: which models answer which tasks with which recipes at which budgets. One YAML file.
 #pragma once
 
-#include <string>  // std::string
-#include <vector>  // std::vector
+#include <nlohmann/json.hpp>  // nlohmann::ordered_json
+#include <string>             // std::string
+#include <vector>             // std::vector
 
 #include "eval/perplexity.h"     // PerplexitySettings
 #include "eval/receipt_json.h"   // Json

@@ -2,8 +2,9 @@
 #include <fmt/format.h>        // fmt::format
 #include <kvcompress/error.h>  // Error
 
-#include <algorithm>  // std::find_if
-#include <charconv>   // std::from_chars
+#include <algorithm>          // std::find_if
+#include <charconv>           // std::from_chars
+#include <nlohmann/json.hpp>  // nlohmann::ordered_json
 
 #include "eval/compare/suite_parts.h"
 #include "policy/calibrations_shipped.h"  // attach_shipped

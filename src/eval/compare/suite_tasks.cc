@@ -2,9 +2,10 @@
 #include <fmt/format.h>        // fmt::format
 #include <kvcompress/error.h>  // Error
 
-#include <algorithm>   // std::any_of
-#include <charconv>    // std::from_chars
-#include <filesystem>  // std::filesystem::exists
+#include <algorithm>          // std::any_of
+#include <charconv>           // std::from_chars
+#include <filesystem>         // std::filesystem::exists
+#include <nlohmann/json.hpp>  // nlohmann::ordered_json
 
 #include "base/nearest_name.h"  // nearest_name
 #include "eval/compare/suite_parts.h"

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>  // fmt::format
 
+#include <nlohmann/json.hpp>  // nlohmann::ordered_json
+
 #include "eval/compare/context_result.h"  // stored, task_figures
 #include "eval/task_runner.h"             // run_task, token_counter
 

@@ -2,8 +2,9 @@
 
 #include <fmt/format.h>  // fmt::format
 
-#include <algorithm>  // std::find
-#include <map>        // std::map
+#include <algorithm>          // std::find
+#include <map>                // std::map
+#include <nlohmann/json.hpp>  // nlohmann::ordered_json
 
 #include "base/text.h"  // format_bytes
 

@@ -2,7 +2,8 @@
 
 #include <fmt/format.h>  // fmt::format
 
-#include <cmath>  // std::isfinite
+#include <cmath>              // std::isfinite
+#include <nlohmann/json.hpp>  // nlohmann::ordered_json
 
 namespace kvcompress {
 namespace {

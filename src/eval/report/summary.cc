@@ -1,8 +1,9 @@
 #include "eval/report/summary.h"
 
-#include <cmath>  // std::exp
-#include <map>    // std::map
-#include <tuple>  // std::tuple
+#include <cmath>              // std::exp
+#include <map>                // std::map
+#include <nlohmann/json.hpp>  // nlohmann::ordered_json
+#include <tuple>              // std::tuple
 
 namespace kvcompress {
 namespace {

@@ -2,9 +2,10 @@
 // the full cache and against random eviction on the same samples.
 #pragma once
 
-#include <optional>  // std::optional
-#include <string>    // std::string
-#include <vector>    // std::vector
+#include <nlohmann/json.hpp>  // nlohmann::ordered_json
+#include <optional>           // std::optional
+#include <string>             // std::string
+#include <vector>             // std::vector
 
 #include "eval/receipt_json.h"      // Json
 #include "eval/report/bootstrap.h"  // Interval

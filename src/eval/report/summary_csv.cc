@@ -1,7 +1,8 @@
 #include <fmt/format.h>  // fmt::format
 
-#include <cmath>  // std::isfinite
-#include <set>    // std::set
+#include <cmath>              // std::isfinite
+#include <nlohmann/json.hpp>  // nlohmann::ordered_json
+#include <set>                // std::set
 
 #include "eval/report/summary.h"
 

@@ -1,6 +1,8 @@
 #include <fmt/format.h>        // fmt::format
 #include <kvcompress/error.h>  // InputError
 
+#include <nlohmann/json.hpp>  // nlohmann::json
+
 #include "eval/tasks/task_data.h"
 
 namespace kvcompress {
@@ -16,9 +18,10 @@ std::string describe(const json& value) {
 
 }  // namespace
 
-Record::Record(std::string place, json object) : place_(std::move(place)), object_(std::move(object)) {
-  if (!object_.is_object()) {
-    throw InputError(fmt::format("[{}] expected a JSON object, got {}", place_, describe(object_)));
+Record::Record(std::string place, json object)
+    : place_(std::move(place)), object_(std::make_shared<const json>(std::move(object))) {
+  if (!object_->is_object()) {
+    throw InputError(fmt::format("[{}] expected a JSON object, got {}", place_, describe(*object_)));
   }
 }
 
@@ -27,12 +30,12 @@ void Record::fail(const char* field, const std::string& expected, const std::str
 }
 
 const json& Record::value(const char* field) const {
-  const auto found = object_.find(field);
-  if (found == object_.end()) fail(field, "this field", "none");
+  const auto found = object_->find(field);
+  if (found == object_->end()) fail(field, "this field", "none");
   return *found;
 }
 
-bool Record::has(const char* field) const { return object_.contains(field); }
+bool Record::has(const char* field) const { return object_->contains(field); }
 
 std::string Record::text(const char* field) const {
   const json& found = value(field);

@@ -3,8 +3,9 @@
 #include <fmt/format.h>        // fmt::format
 #include <kvcompress/error.h>  // InputError
 
-#include <algorithm>   // std::count
-#include <filesystem>  // std::filesystem::path
+#include <algorithm>          // std::count
+#include <filesystem>         // std::filesystem::path
+#include <nlohmann/json.hpp>  // nlohmann::json
 
 #include "base/file.h"  // read_file
 #include "base/text.h"  // invalid_utf8_offset

@@ -1,12 +1,13 @@
 // The files of the tasks: where they are, and their JSON with the place of every mistake.
 #pragma once
 
-#include <cstdint>  // int64_t
-#include <nlohmann/json.hpp>
-#include <optional>     // std::optional
-#include <string>       // std::string
-#include <string_view>  // std::string_view
-#include <vector>       // std::vector
+#include <cstdint>                // int64_t
+#include <memory>                 // std::shared_ptr
+#include <nlohmann/json_fwd.hpp>  // nlohmann::json
+#include <optional>               // std::optional
+#include <string>                 // std::string
+#include <string_view>            // std::string_view
+#include <vector>                 // std::vector
 
 namespace kvcompress {
 
@@ -31,7 +32,7 @@ class Record {
   const nlohmann::json& value(const char* field) const;
 
   std::string place_;
-  nlohmann::json object_;
+  std::shared_ptr<const nlohmann::json> object_;
 };
 
 std::vector<Record> read_json_lines(const std::string& path);  // one object a line; at least one

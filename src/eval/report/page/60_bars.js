@@ -16,10 +16,10 @@ function drawPanel(group, panel, rows, width, names, scheme) {
   const line = 17;
   group.append('text').attr('x', 0).attr('y', 10).attr('fill', scheme.text).attr('font-weight', 600)
       .text(width < 300 && panel.title.length > 38 ? panel.key.replace(/_/g, ' ') : panel.title);
-  const values = rows.map((row) => panel.value(row)).filter((value) => value !== undefined);
-  const high = d3.max(rows.flatMap((row) => [panel.value(row), panel.bounds(row)[1]]));
-  const low = Math.min(0, d3.min(values));
-  const x = d3.scaleLinear().domain([low, high || 1]).range([names, width - 52]);
+  // Bars start at 0, which log-probabilities lie left of.
+  const [least, most] = d3.extent(rows.flatMap((row) => [panel.value(row), ...panel.bounds(row)]).filter((value) => value !== null));
+  const low = Math.min(0, least), high = Math.max(0, most);
+  const x = d3.scaleLinear().domain([low, high === low ? 1 : high]).range([names, width - 52]);
   rows.forEach((row, i) => {
     const value = panel.value(row), y = 18 + i * line;
     group.append('text').attr('x', names - 6).attr('y', y + 11).attr('text-anchor', 'end').attr('fill', scheme.text)
@@ -30,7 +30,7 @@ function drawPanel(group, panel, rows, width, names, scheme) {
         .attr('fill', markOf(row.method).colour).attr('fill-opacity', 0.85).append('title').text(`${named(row)}: ${panel.shown(value)}`);
     const [lower, upper] = panel.bounds(row);
     if (lower !== null && lower !== undefined) {
-      group.append('line').attr('x1', x(Math.max(lower, low))).attr('x2', x(upper)).attr('y1', y + line / 2).attr('y2', y + line / 2)
+      group.append('line').attr('x1', x(lower)).attr('x2', x(upper)).attr('y1', y + line / 2).attr('y2', y + line / 2)
           .attr('stroke', scheme.text).attr('stroke-opacity', 0.6);
     }
     const end = upper === null || upper === undefined ? Math.max(x(value), x(0)) : Math.max(x(upper), x(0));
