@@ -20,9 +20,9 @@ TIDY = "clang-tidy-14"
 # The sources are compiled by GCC: its warnings and pragmas are unknown to clang.
 EXTRA = ["-Wno-unknown-warning-option", "-Wno-unknown-pragmas"]
 BATCH = 12  # files
-# What a file defines for itself, in column 0: types, functions, variables, aliases.
-OWN_NAME = re.compile(r"^(?:(?:struct|class|enum(?: class)?|union) (\w+)|using (\w+) =|[\w:].*?[ *&](\w+)(?:\(|\[\]|\{| = ))",
-                      re.MULTILINE)
+# What a file defines for itself, in column 0: types, aliases, functions, and constants anywhere.
+OWN_NAME = re.compile(r"^(?:(?:struct|class|enum(?: class)?|union) (\w+)|using (\w+) =|[\w:\[].*?[ *&](\w+)\()|"
+                      r"\b(k[A-Z]\w*)(?=\s*(?:=|\[|\{))", re.MULTILINE)
 
 
 def digest(*parts):

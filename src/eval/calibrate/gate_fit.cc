@@ -9,7 +9,7 @@
 namespace kvcompress {
 namespace {
 
-using Rows = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+using RowMajorFloats = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
 constexpr Eigen::Index kBlock = 256;      // rows converted to double at a time
 constexpr double kLeastVariance = 1e-10;  // of the largest: a feature that does not vary
@@ -37,7 +37,7 @@ GateFit::GateFit(int features, int targets)
 
 void GateFit::add(std::span<const float> rows, std::span<const float> values) {
   const Eigen::Index count = static_cast<Eigen::Index>(rows.size()) / features_;
-  const Eigen::Map<const Rows> x(rows.data(), count, features_), y(values.data(), count, targets_);
+  const Eigen::Map<const RowMajorFloats> x(rows.data(), count, features_), y(values.data(), count, targets_);
   for (Eigen::Index first = 0; first < count; first += kBlock) {
     const Eigen::Index some = std::min(kBlock, count - first);
     const Eigen::MatrixXd block = x.middleRows(first, some).cast<double>();
@@ -68,7 +68,7 @@ LinearMap GateFit::solve(double ridge) const {
   const Eigen::MatrixXd solution = scale.asDiagonal() * root.solve(right).eval();
   const Eigen::VectorXd bias = target_mean - solution.transpose() * mean;
   LinearMap map;
-  const Rows weights = solution.transpose().cast<float>();
+  const RowMajorFloats weights = solution.transpose().cast<float>();
   map.weights.assign(weights.data(), weights.data() + weights.size());
   const Eigen::VectorXf biases = bias.cast<float>();
   map.biases.assign(biases.data(), biases.data() + biases.size());
