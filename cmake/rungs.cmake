@@ -47,7 +47,7 @@ endif()
 set(KVC_RUNGS "")   # libraries of the rungs so far, the highest first
 set(KVC_OBJECTS "") # their objects, for libkvcompress
 
-# What reads outside bytes for the fuzz targets; to count the branches of all code doubles its compile time.
+# What reads outside bytes for the fuzz targets; branches are counted only there, because counting takes compile time.
 set(KVC_FUZZED_RUNGS base policy codec cache model engine)
 # Nothing in these is hot.
 set(KVC_UNHURRIED_RUNGS eval bench cli)

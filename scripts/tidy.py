@@ -60,13 +60,14 @@ def batches(paths):
             result.append([path])
             continue
         names = own_names(path)
-        for batch, taken in open_lists.setdefault(Path(path).relative_to(ROOT).parts[1], []):
+        of_folder = open_lists.setdefault(Path(path).relative_to(ROOT).parts[1], [])
+        for batch, taken in of_folder:
             if len(batch) < BATCH and not names & taken:
                 batch.append(path)
                 taken |= names
                 break
         else:
-            open_lists[Path(path).relative_to(ROOT).parts[1]].append(([path], names))
+            of_folder.append(([path], names))
     return result + [batch for lists in open_lists.values() for batch, _ in lists]
 
 
@@ -88,7 +89,7 @@ class Tidy:
         return {path: self.read(path) for path in paths}
 
     def together(self, paths):
-        """A source that includes them all, with the command of the first; clang-tidy must be told that they are its own."""
+        """A source that includes them all; HeaderFilterRegex of .clang-tidy names .cc files because of it."""
         source = self.database / f"{digest(*paths)[:16]}.cc"
         source.write_text("".join(f'#include "{path}"\n' for path in paths))
         return str(source)

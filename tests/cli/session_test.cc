@@ -170,9 +170,12 @@ TEST_F(RealModelSession, ContinuesToTheSameText) {
   const std::string session = folder_.file("session"), document = text();
   const std::vector<std::vector<std::string>> recipes = {
       {"--recipe", "full"},
+      {"--recipe", "snapkv", "--budget", "512"},
       {"--recipe", "h2o", "--budget", "512"},
       {"--recipe", "streaming_llm_rolling", "--budget", "512"},
+      {"--recipe", "rotated_q4"},
       {"--recipe", "snapkv+rotated_q4", "--budget", "512"},
+      {"--recipe", "kvzip", "--budget", "512"},
   };
   const auto program = [&](std::vector<std::string> arguments, const std::vector<std::string>& more) {
     arguments.insert(arguments.begin(), {"run", "-m", model.string(), "-q", "-t", "2"});
